@@ -1,0 +1,192 @@
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "engine/info.h"
+
+#define BUFFER_MAX_DEFAULT (1024 * MIB)
+
+struct engine {
+    net_conn *conn;
+    reply_reader reader;
+    err_side side;
+    int timeout_ms;
+};
+
+static bool engine_fail(engine *s, err *e)
+{
+    err_blame(e, s->side);
+    return false;
+}
+
+bool engine_pipeline(
+    engine *s, arena *memory, span commands, size_t count, const reply **ret, err *e)
+{
+    int64_t deadline = deadline_in_ms(s->timeout_ms);
+    if (!buf_append(net_conn_out(s->conn), commands)) {
+        err_set(e, ERR_LIMIT, "a command of %zu bytes", commands.size);
+        return engine_fail(s, e);
+    }
+    for (size_t done = 0; done < count;) {
+        cursor in = cursor_of(net_conn_in(s->conn));
+        const uint8_t *start = in.at;
+        step got = reply_read(&s->reader, &in, memory, &ret[done], e);
+        net_conn_eat(s->conn, (size_t)(in.at - start));
+        if (got == STEP_BAD) return engine_fail(s, e);
+        if (got == STEP_DONE) {
+            done++;
+            continue;
+        }
+        int left = deadline_left_ms(deadline);
+        if (left == 0) {
+            err_set(e, ERR_TIMEOUT, "'%s': no answer in %d ms", net_conn_peer(s->conn),
+                    s->timeout_ms);
+            return engine_fail(s, e);
+        }
+        if (!net_conn_turn(s->conn, left, e)) return engine_fail(s, e);
+    }
+    return true;
+}
+
+bool engine_try_spans(
+    engine *s, arena *memory, const reply **ret, err *e, size_t count, const span *args)
+{
+    buf command = buf_of(BUFFER_MAX_DEFAULT);
+    bool fits = resp_spans(&command, count, args);
+    bool done = fits ? engine_pipeline(s, memory, buf_span(&command), 1, ret, e)
+                     : err_set(e, ERR_LIMIT, "a command larger than %zu bytes", command.max);
+    if (command.at) explicit_bzero(command.at, command.size); /* it may hold a password */
+    buf_clear(&command);
+    return done;
+}
+
+bool engine_try_texts(
+    engine *s, arena *memory, const reply **ret, err *e, size_t count, const char *const *args)
+{
+    assert(count <= 64);
+    span spans[64];
+    for (size_t i = 0; i < count; i++)
+        spans[i] = span_text(args[i]);
+    return engine_try_spans(s, memory, ret, e, count, spans);
+}
+
+/* An error answer becomes an err; "WRONGPASS", "NOAUTH" and "NOPERM" are of kind ERR_AUTH. */
+static bool refuse_error(engine *s, const reply *r, span command, err *e)
+{
+    if (!reply_is_error(r)) return true;
+    bool auth = span_starts(r->text, "WRONGPASS") || span_starts(r->text, "NOAUTH") ||
+                span_starts(r->text, "NOPERM");
+    err_set(e, auth ? ERR_AUTH : ERR_REFUSED, "'%s' answered %s with: %.*s", net_conn_peer(s->conn),
+            span_show(command).text, (int)size_min(r->text.size, 200), (const char *)r->text.at);
+    return engine_fail(s, e);
+}
+
+bool engine_ask_spans(
+    engine *s, arena *memory, const reply **ret, err *e, size_t count, const span *args)
+{
+    return engine_try_spans(s, memory, ret, e, count, args) && refuse_error(s, *ret, args[0], e);
+}
+
+bool engine_ask_texts(
+    engine *s, arena *memory, const reply **ret, err *e, size_t count, const char *const *args)
+{
+    return engine_try_texts(s, memory, ret, e, count, args) &&
+           refuse_error(s, *ret, span_text(args[0]), e);
+}
+
+static bool authenticate(engine *s, const engine_url *url, arena *memory, err *e)
+{
+    const reply *r = NULL;
+    if (!url->password.at) return true;
+    const span args[] = {span_text("AUTH"), span_text(url->user ? url->user : "default"),
+                         secret_span(&url->password)};
+    /* One argument where no user is named: engines before 6 know no users. */
+    const span old[] = {args[0], args[2]};
+    if (url->user) return engine_ask_spans(s, memory, &r, e, 3, args);
+    return engine_ask_spans(s, memory, &r, e, 2, old);
+}
+
+static bool greet(engine *s, const engine_options *o, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    if (!authenticate(s, o->url, &memory, e)) {
+        err_hint(
+            e, "check the user and password (environment HANDOVER_%s_PASSWORD or a password file)",
+            o->side == SIDE_TARGET ? "TARGET" : "SOURCE");
+        return false;
+    }
+    if (!engine_ask(s, &memory, &r, e, "PING")) {
+        if (e->kind == ERR_AUTH)
+            err_hint(
+                e, "give the password in the environment (HANDOVER_%s_PASSWORD) or a password file",
+                o->side == SIDE_TARGET ? "TARGET" : "SOURCE");
+        return false;
+    }
+    /* A user without CLIENT may still do the work; then the name is missing in CLIENT LIST. */
+    if (o->name && !engine_try(s, &memory, &r, e, "CLIENT", "SETNAME", o->name)) return false;
+    char db[16];
+    (void)snprintf(db, sizeof db, "%d", o->url->db);
+    return !o->select_db || o->url->db == 0 || engine_ask(s, &memory, &r, e, "SELECT", db);
+}
+
+bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e)
+{
+    if (o->url->tls) {
+        err_set(e, ERR_USAGE, "rediss:// (TLS) is not there yet");
+        err_hint(e, "use redis:// through a tunnel you trust, or wait for the release that has it");
+        return false;
+    }
+    net_target target = {.host = o->url->host,
+                         .port = o->url->port,
+                         .in_max = o->in_max ? o->in_max : BUFFER_MAX_DEFAULT,
+                         .out_max = o->out_max ? o->out_max : BUFFER_MAX_DEFAULT};
+    engine *s = mem_alloc(sizeof *s);
+    s->side = o->side;
+    s->timeout_ms = o->timeout_ms;
+    if (net_conn_open(l, &target, deadline_in_ms(o->timeout_ms), &s->conn, e) && greet(s, o, e)) {
+        *ret = s;
+        return true;
+    }
+    (void)engine_fail(s, e);
+    engine_free(s);
+    return false;
+}
+
+void engine_free(engine *s)
+{
+    if (!s) return;
+    net_conn_free(s->conn);
+    free(s);
+}
+
+net_conn *engine_conn(engine *s)
+{
+    return s->conn;
+}
+
+err_side engine_side(const engine *s)
+{
+    return s->side;
+}
+
+void engine_set_timeout(engine *s, int timeout_ms)
+{
+    s->timeout_ms = timeout_ms;
+}
+
+bool engine_info(engine *s, arena *memory, const char *section, span *ret, err *e)
+{
+    const reply *r = NULL;
+    bool done = section ? engine_ask(s, memory, &r, e, "INFO", section)
+                        : engine_ask(s, memory, &r, e, "INFO");
+    if (done) *ret = r->text;
+    return done;
+}
+
+bool engine_config(engine *s, arena *memory, const char *name, span *ret, err *e)
+{
+    const reply *r = NULL;
+    if (!engine_ask(s, memory, &r, e, "CONFIG", "GET", name)) return false;
+    *ret = r->count >= 2 ? r->items[1].text : (span){0};
+    return true;
+}

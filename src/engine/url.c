@@ -1,0 +1,170 @@
+#include "engine/url.h"
+
+#include "base/mem.h"
+
+typedef struct {
+    const char *name;
+    bool tls;
+} scheme;
+
+static const scheme schemes[] = {
+    {"redis://", false}, {"valkey://", false}, {"rediss://", true}, {"valkeys://", true}};
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+/* "%41b" -> "Ab"; false: a percent sign without two hex digits. The caller wipes what it got. */
+static bool percent_decode(span s, secret *ret)
+{
+    uint8_t *out = mem_alloc(s.size);
+    size_t size = 0;
+    bool good = true;
+    for (size_t i = 0; i < s.size && good; i++) {
+        if (s.at[i] != '%') {
+            out[size++] = s.at[i];
+            continue;
+        }
+        int high = i + 2 < s.size ? hex_digit(s.at[i + 1]) : -1;
+        int low = i + 2 < s.size ? hex_digit(s.at[i + 2]) : -1;
+        good = high >= 0 && low >= 0;
+        if (good) out[size++] = (uint8_t)(high << 4 | low);
+        i += 2;
+    }
+    if (good) secret_set(ret, span_of(out, size));
+    explicit_bzero(out, s.size);
+    free(out);
+    return good;
+}
+
+/* The position of the last '@': a password may hold one. */
+static bool at_sign_find(span s, size_t *ret)
+{
+    for (size_t i = s.size; i > 0; i--)
+        if (s.at[i - 1] == '@') {
+            *ret = i - 1;
+            return true;
+        }
+    return false;
+}
+
+static bool user_parse(span s, engine_url *u, err *e)
+{
+    span user = {0};
+    span rest = s;
+    bool some = span_cut(&rest, ':', &user);
+    bool has_password = some && user.size < s.size;
+    secret name = {0};
+    if (user.size) {
+        if (!percent_decode(user, &name))
+            return err_set(e, ERR_USAGE, "a '%%' in the user is not followed by two hex digits");
+        u->user = mem_text(secret_span(&name));
+        secret_clear(&name);
+    }
+    if (has_password && !percent_decode(rest, &u->password))
+        return err_set(e, ERR_USAGE, "a '%%' in the password is not followed by two hex digits");
+    return true;
+}
+
+static bool host_parse(span s, engine_url *u, err *e)
+{
+    span host = s;
+    span port = {0};
+    size_t close = 0;
+    if (span_starts(s, "[")) {
+        if (!span_find(s, span_text("]"), &close))
+            return err_set(e, ERR_USAGE, "an address in '[' has no ']'");
+        host = span_of(s.at + 1, close - 1);
+        port = span_tail(s, close + 1);
+        if (port.size && port.at[0] != ':')
+            return err_set(e, ERR_USAGE, "only ':port' may follow ']'");
+        port = span_tail(port, 1);
+    } else {
+        size_t colon = 0;
+        if (span_find(s, span_text(":"), &colon)) {
+            host = span_of(s.at, colon);
+            port = span_tail(s, colon + 1);
+            if (port.size == 0) return err_set(e, ERR_USAGE, "no port after ':'");
+        }
+    }
+    if (host.size == 0) return err_set(e, ERR_USAGE, "no host");
+    uint64_t number = ENGINE_PORT_DEFAULT;
+    if (port.size && (!span_to_u64(port, &number) || number == 0 || number > UINT16_MAX))
+        return err_set(e, ERR_USAGE, "the port '%s' is not 1 to 65535", span_show(port).text);
+    u->host = mem_text(host);
+    u->port = (uint16_t)number;
+    return true;
+}
+
+static bool parts_parse(span rest, engine_url *u, err *e)
+{
+    size_t at = 0;
+    if (at_sign_find(rest, &at)) {
+        if (!user_parse(span_of(rest.at, at), u, e)) return false;
+        rest = span_tail(rest, at + 1);
+    }
+    size_t slash = 0;
+    if (span_find(rest, span_text("/"), &slash)) {
+        span db = span_tail(rest, slash + 1);
+        uint64_t number = 0;
+        if (db.size && (!span_to_u64(db, &number) || number > 100000))
+            return err_set(e, ERR_USAGE, "the database '%s' is not a number", span_show(db).text);
+        u->db = (int)number;
+        rest = span_of(rest.at, slash);
+    }
+    return host_parse(rest, u, e);
+}
+
+bool engine_url_parse(const char *text, engine_url *ret, err *e)
+{
+    engine_url u = {0};
+    span rest = {0};
+    for (size_t i = 0; i < COUNT_OF(schemes) && !rest.at; i++) {
+        if (!span_starts(span_text(text), schemes[i].name)) continue;
+        rest = span_tail(span_text(text), strlen(schemes[i].name));
+        u.tls = schemes[i].tls;
+    }
+    bool good = rest.at ? parts_parse(rest, &u, e)
+                        : err_set(e, ERR_USAGE, "it does not start with 'redis://'");
+    if (!good) {
+        engine_url_clear(&u);
+        err_hint(e, "write it as redis://[user@]host[:port][/db]");
+        return err_wrap(e, "not a server's URL");
+    }
+    *ret = u;
+    return true;
+}
+
+void engine_url_clear(engine_url *u)
+{
+    free(u->host);
+    free(u->user);
+    secret_clear(&u->password);
+    *u = (engine_url){0};
+}
+
+engine_url engine_url_copy(const engine_url *u)
+{
+    engine_url copy = {.port = u->port, .db = u->db, .tls = u->tls};
+    copy.host = mem_text(span_text(u->host));
+    if (u->user) copy.user = mem_text(span_text(u->user));
+    if (u->password.at) secret_set(&copy.password, secret_span(&u->password));
+    return copy;
+}
+
+char *engine_url_show(const engine_url *u)
+{
+    char db[16] = "";
+    if (u->db) (void)snprintf(db, sizeof db, "/%d", u->db);
+    bool colons = strchr(u->host, ':') != NULL;
+    char *text = NULL;
+    int size =
+        asprintf(&text, "%s://%s%s%s%s%s:%u%s", u->tls ? "rediss" : "redis", u->user ? u->user : "",
+                 u->user ? "@" : "", colons ? "[" : "", u->host, colons ? "]" : "", u->port, db);
+    assert(size > 0); /* only without memory */
+    return text;
+}
