@@ -1,0 +1,56 @@
+# The short front door; the work is done by Meson, Ninja and the scripts in tools/.
+# On a bare Debian 12 `make demo` alone and `make test` alone install what they need and do it all.
+MAKEFLAGS += --no-print-directory
+python := /usr/bin/python3
+seconds ?= 60
+
+.PHONY: all setup setup-run setup-test setup-lint engines demo test bench fuzz soak fmt lint docs clean help
+
+all: setup build/build.ninja ## build/handover
+	@ninja -C build $(if $(V),-v,--quiet)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+setup:
+	@tools/setup.sh build
+setup-run:
+	@tools/setup.sh build run
+setup-test:
+	@tools/setup.sh build run test lint
+setup-lint:
+	@tools/setup.sh build lint
+engines:
+	@tools/engines.sh
+
+build/build.ninja:
+	@meson setup build >build-setup.log 2>&1 || { tail -n 20 build-setup.log; rm -f build-setup.log; exit 1; }
+	@rm -f build-setup.log
+
+demo: setup-run all engines ## a whole move on this machine, on real engines, under live writes
+	@$(python) demo/demo.py
+
+test: setup-test engines ## unit, integration, sanitizer and short fuzz runs; the last line counts
+	@tools/test.sh
+
+bench: setup-run all engines ## full sync beside replicaof; table and build/bench/*.json (args=--small)
+	@$(python) tests/bench/full_sync.py $(args)
+
+fuzz: setup-lint ## every fuzz target for `seconds` (60)
+	@tools/fuzz.sh $(seconds)
+
+soak: setup-test all engines ## moves under load with kills for `seconds`, until something breaks
+	@$(python) tests/integration/soak.py --seconds $(seconds)
+
+fmt: setup-lint ## clang-format over all C files
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+
+lint: setup-lint setup all ## format, clang-tidy, cppcheck, layering, limits
+	@tools/lint.sh
+
+docs: all ## the pages made from the command table
+	@tools/docs.sh
+
+clean: ## all that was built (the engines stay)
+	@rm -rf build build-* .pytest_cache
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
