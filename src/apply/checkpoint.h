@@ -1,0 +1,30 @@
+/* apply/checkpoint.h: how far the target holds the source's data, kept in the target itself
+ * (protocol.md R2, R5). Pure.
+ *
+ * The key "handover:checkpoint:<link id>" in database 0 holds one line of text:
+ *   "v1 generation=3 stream offset=4711 db=0"            everything up to offset 4711 is applied
+ *   "v1 generation=3 snapshot offset=80 db=0 crc=... keys=1"  the snapshot's bytes up to 80 are
+ * `db` is the database the next bytes speak of. In the snapshot `crc` is the checksum of the bytes
+ * so far, and keys=1 says that keys not in the snapshot will be deleted at its end. */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+
+#define LINK_ID_SIZE 16
+
+typedef struct {
+    uint64_t generation;
+    bool in_snapshot;
+    uint64_t offset;
+    unsigned db;
+    uint64_t crc;
+    bool reconcile;
+} checkpoint;
+
+bool checkpoint_write(const checkpoint *c, buf *out) MUST_CHECK;
+bool checkpoint_read(span text, checkpoint *ret, err *e) MUST_CHECK;
+
+typedef struct {
+    char text[64];
+} checkpoint_key;
+checkpoint_key checkpoint_key_of(const char *link_id);

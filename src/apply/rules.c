@@ -1,0 +1,72 @@
+#include "apply/rules.h"
+
+#include <ctype.h>
+
+/* In the order of names, for the search. */
+static const rule rules[] = {
+    {.name = "CLUSTER", .kind = RULE_STOP},
+    {.name = "COPY", .kind = RULE_PASS, .new_name = 2},
+    {.name = "DEL", .kind = RULE_PASS},
+    {.name = "EVAL", .kind = RULE_STOP},
+    {.name = "EVALSHA", .kind = RULE_STOP},
+    {.name = "EXEC", .kind = RULE_EXEC},
+    {.name = "EXPIRE", .kind = RULE_EXPIRE, .unit_ms = 1000, .relative = true, .must_change = true},
+    {.name = "EXPIREAT", .kind = RULE_EXPIRE, .unit_ms = 1000, .must_change = true},
+    {.name = "FCALL", .kind = RULE_STOP},
+    {.name = "FLUSHALL", .kind = RULE_FLUSH},
+    {.name = "FLUSHDB", .kind = RULE_FLUSH},
+    {.name = "FUNCTION", .kind = RULE_FUNCTION},
+    {.name = "HEXPIRE", .kind = RULE_STOP},
+    {.name = "HEXPIREAT", .kind = RULE_STOP},
+    {.name = "HPEXPIRE", .kind = RULE_STOP},
+    {.name = "HPEXPIREAT", .kind = RULE_STOP},
+    {.name = "HSETEX", .kind = RULE_STOP},
+    {.name = "MOVE", .kind = RULE_PASS, .must_change = true, .new_name = 1},
+    {.name = "MSETEX", .kind = RULE_STOP},
+    {.name = "MULTI", .kind = RULE_MULTI},
+    {.name = "PERSIST", .kind = RULE_PASS, .must_change = true},
+    {.name = "PEXPIRE", .kind = RULE_EXPIRE, .unit_ms = 1, .relative = true, .must_change = true},
+    {.name = "PEXPIREAT", .kind = RULE_EXPIRE, .unit_ms = 1, .must_change = true},
+    {.name = "PFDEBUG", .kind = RULE_DROP},
+    {.name = "PING", .kind = RULE_DROP},
+    {.name = "PSETEX", .kind = RULE_SETEX, .unit_ms = 1, .relative = true},
+    {.name = "PUBLISH", .kind = RULE_DROP},
+    {.name = "RENAME", .kind = RULE_PASS, .new_name = 2},
+    {.name = "RENAMENX", .kind = RULE_PASS, .must_change = true, .new_name = 2},
+    {.name = "REPLCONF", .kind = RULE_GETACK},
+    {.name = "RESTORE", .kind = RULE_RESTORE},
+    {.name = "RESTORE-ASKING", .kind = RULE_RESTORE},
+    {.name = "SCRIPT", .kind = RULE_DROP},
+    {.name = "SELECT", .kind = RULE_SELECT},
+    {.name = "SET", .kind = RULE_SET},
+    {.name = "SETEX", .kind = RULE_SETEX, .unit_ms = 1000, .relative = true},
+    {.name = "SPUBLISH", .kind = RULE_DROP},
+    {.name = "SWAPDB", .kind = RULE_FLUSH},
+    {.name = "TRIMSLOTS", .kind = RULE_STOP},
+    {.name = "UNLINK", .kind = RULE_PASS},
+};
+
+static int name_order(span name, const char *other)
+{
+    for (size_t i = 0; i < name.size; i++) {
+        int order = toupper(name.at[i]) - (unsigned char)other[i];
+        if (order != 0) return order; /* also when `other` ends here */
+    }
+    return other[name.size] ? -1 : 0;
+}
+
+const rule *rule_find(span name)
+{
+    size_t low = 0;
+    size_t high = COUNT_OF(rules);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = name_order(name, rules[middle].name);
+        if (order == 0) return &rules[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}

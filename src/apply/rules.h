@@ -1,0 +1,36 @@
+/* apply/rules.h: what becomes of each command of a replication stream. Pure; one table.
+ *
+ * A command that is not in the table is passed on as it is: commands of modules, and commands
+ * newer than this table. A target that does not know it refuses the whole group, and the link
+ * stops with the command's name. Forms by engine version: data measured for protocol.md section 9
+ * and the table of stream commands (redis 6.0, 7.0, 8.6, valkey 8.0, 9.1). */
+#pragma once
+#include "base/span.h"
+
+typedef enum {
+    RULE_PASS,   /* byte for byte */
+    RULE_DROP,   /* not data: keep-alives, messages, script caches */
+    RULE_SELECT, /* the database of all that follows */
+    RULE_MULTI,
+    RULE_EXEC,
+    RULE_GETACK,   /* REPLCONF GETACK: acknowledge now */
+    RULE_FLUSH,    /* FLUSHALL, FLUSHDB, SWAPDB: only with a declared policy */
+    RULE_STOP,     /* cannot be carried yet: stop with its name */
+    RULE_SET,      /* decided conditions off, expiry absolute and held */
+    RULE_SETEX,    /* SETEX, PSETEX: SET .. PXAT */
+    RULE_EXPIRE,   /* EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT: PEXPIREAT without condition, held */
+    RULE_RESTORE,  /* with REPLACE and ABSTTL, held */
+    RULE_FUNCTION, /* LOAD and RESTORE with REPLACE */
+} rule_kind;
+
+typedef struct {
+    const char *name; /* upper case */
+    rule_kind kind;
+    unsigned unit_ms;  /* RULE_SETEX, RULE_EXPIRE: 1000 for seconds, 1 for milliseconds */
+    bool relative;     /* the time counts from when the receiver read it */
+    bool must_change;  /* it had an effect on the source: the answer 0 is divergence (R19) */
+    unsigned new_name; /* the argument that names a key which may inherit a held expiry; 0: none */
+} rule;
+
+/* NULL: pass it on as it is. Names are compared without case (`zadd`, `ping` occur). */
+const rule *rule_find(span name);
