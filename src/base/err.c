@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 
+PRINTF_LIKE(3, 0)
 static void text_set(char *text, size_t size, const char *format, va_list args)
 {
     if (vsnprintf(text, size, format, args) < 0) text[0] = '\0';
