@@ -27,6 +27,7 @@ bool checkpoint_read(span text, checkpoint *ret, err *e)
     span word;
     uint64_t db = 0;
     uint64_t keys = 0;
+    uint64_t rdb = 0;
     bool good = span_cut(&rest, ' ', &word) && span_is(word, "v1") &&
                 number_read(&rest, "generation=", UINT64_MAX, &c.generation) &&
                 span_cut(&rest, ' ', &word) &&
@@ -36,12 +37,13 @@ bool checkpoint_read(span text, checkpoint *ret, err *e)
     good = good && (c.in_snapshot || span_is(word, "stream"));
     if (c.in_snapshot)
         good = good && number_read(&rest, "crc=", UINT64_MAX, &c.crc) &&
-               number_read(&rest, "keys=", 1, &keys);
+               number_read(&rest, "keys=", 1, &keys) && number_read(&rest, "rdb=", 9999, &rdb);
     if (!good || rest.size > 0)
         return err_set(e, ERR_FORMAT, "the checkpoint on the target reads '%s'",
                        span_show(text).text);
     c.db = (unsigned)db;
     c.reconcile = keys == 1;
+    c.rdb_version = (unsigned)rdb;
     *ret = c;
     return true;
 }

@@ -3,9 +3,10 @@
  *
  * The key "handover:checkpoint:<link id>" in database 0 holds one line of text:
  *   "v1 generation=3 stream offset=4711 db=0"            everything up to offset 4711 is applied
- *   "v1 generation=3 snapshot offset=80 db=0 crc=... keys=1"  the snapshot's bytes up to 80 are
+ *   "v1 generation=3 snapshot offset=80 db=0 crc=7 keys=1 rdb=10"  its bytes up to 80 are applied
  * `db` is the database the next bytes speak of. In the snapshot `crc` is the checksum of the bytes
- * so far, and keys=1 says that keys not in the snapshot will be deleted at its end. */
+ * so far, keys=1 says that keys not in the snapshot will be deleted at its end, and `rdb` is the
+ * version in the file's header. */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -19,6 +20,7 @@ typedef struct {
     unsigned db;
     uint64_t crc;
     bool reconcile;
+    unsigned rdb_version;
 } checkpoint;
 
 bool checkpoint_write(const checkpoint *c, buf *out) MUST_CHECK;

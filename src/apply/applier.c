@@ -1,0 +1,308 @@
+#include "apply/applier.h"
+
+#include "apply/reconcile.h"
+#include "apply/snapshot.h"
+#include "apply/stream.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define TURN_MS 200
+#define RETRY_FIRST_MS 50
+#define RETRY_MOST_MS 5000
+/* Out of memory on the target is nothing to retry quickly (protocol.md R7). */
+#define RETRY_OOM_MS 5000
+
+struct applier {
+    apply_context *x;
+    pthread_t thread;
+    net_loop *loop;
+    net_wake *wake;
+    int64_t retry_ms;
+    checkpoint at;
+    uint64_t full_sync_asked_for; /* the generation that was found to be of no use */
+};
+
+bool refusal_is_passing(span text)
+{
+    static const char *const passing[] = {
+        "OOM",   "MOVED",   "ASK",        "TRYAGAIN",    "READONLY",   "LOADING",
+        "BUSY ", "MISCONF", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN",
+    };
+    for (size_t i = 0; i < COUNT_OF(passing); i++)
+        if (span_starts(text, passing[i])) return true;
+    return false;
+}
+
+static bool stopping(const applier *a)
+{
+    return atomic_load(&a->x->shared->stop);
+}
+
+static bool pause_is_wanted(applier *a)
+{
+    pthread_mutex_lock(&a->x->shared->lock);
+    bool paused = a->x->shared->pause_wanted;
+    pthread_mutex_unlock(&a->x->shared->lock);
+    return paused;
+}
+
+static void wait_ms(applier *a, int64_t ms)
+{
+    int64_t until = deadline_in_ms(ms);
+    while (!stopping(a) && deadline_left_ms(until) > 0)
+        net_loop_turn(a->loop, deadline_left_ms(until));
+}
+
+static bool generation_is_over(const applier *a)
+{
+    return spool_origin_get(a->x->spool).generation != a->at.generation;
+}
+
+/* The keys of the snapshot, when keys that are not in it must go. */
+static bool keys_open(applier *a, bool fresh, err *e)
+{
+    char dir[4096];
+    (void)snprintf(dir, sizeof dir, "%s/keys", a->x->options->workdir);
+    keyset_free(a->x->keys);
+    a->x->keys = NULL;
+    return !a->at.reconcile || keyset_open(dir, fresh, &a->x->keys, e);
+}
+
+static void keys_drop(applier *a)
+{
+    char dir[4096];
+    err ignored;
+    (void)snprintf(dir, sizeof dir, "%s/keys", a->x->options->workdir);
+    keyset_free(a->x->keys);
+    a->x->keys = NULL;
+    /* Left-over files are overwritten by the next snapshot. */
+    if (!keyset_delete(dir, &ignored)) log_debug("%s", ignored.text);
+}
+
+static bool checkpoint_put(applier *a, const checkpoint *c, err *e)
+{
+    apply_context *x = a->x;
+    CLEANUP(arena_clear) arena memory = {0};
+    CLEANUP(buf_clear) buf out = buf_of(64 * KIB);
+    size_t count = 0;
+    const reply *answers[2];
+    if (!target_checkpoint(&x->target, &out, x->key.text, c, &count))
+        return err_set(e, ERR_LIMIT, "no room for a checkpoint");
+    if (!engine_pipeline(x->target.engine, &memory, buf_span(&out), count, answers, e))
+        return false;
+    const reply *last = answers[count - 1];
+    if (reply_is_error(last)) {
+        x->fatal = !refusal_is_passing(last->text);
+        err_set(e, ERR_REFUSED, "the target refused the checkpoint: %s",
+                span_show(last->text).text);
+        return err_blame(e, SIDE_TARGET);
+    }
+    pthread_mutex_lock(&x->shared->lock);
+    x->shared->progress.generation = c->generation;
+    x->shared->progress.checkpoint_offset = c->offset;
+    x->shared->progress.checkpoint_in_snapshot = c->in_snapshot;
+    pthread_mutex_unlock(&x->shared->lock);
+    a->at = *c;
+    return true;
+}
+
+/* A new generation: the checkpoint of the old one is overwritten before its first byte. */
+static bool generation_begin(applier *a, err *e)
+{
+    checkpoint c = {.generation = spool_origin_get(a->x->spool).generation, .in_snapshot = true};
+    bool filled = false;
+    if (!reconcile_is_needed(a->x->target.engine, &filled, e)) return false;
+    c.reconcile = filled && a->x->options->policy != TARGET_MERGE;
+    if (!checkpoint_put(a, &c, e) || !keys_open(a, true, e)) return false;
+    pthread_mutex_lock(&a->x->shared->lock);
+    a->x->shared->progress.snapshot_keys = a->x->shared->progress.snapshot_bytes = 0;
+    pthread_mutex_unlock(&a->x->shared->lock);
+    return true;
+}
+
+/* Runs steps until the part is done. False: trouble, or (without an error) time to look anew. */
+typedef step part_step(void *part, bool paused, bool *ret_idle, err *e);
+
+static bool
+part_run(applier *a, link_phase phase, part_step *each, void *part, bool *ret_over, err *e)
+{
+    *ret_over = false;
+    while (!stopping(a) && !generation_is_over(a)) {
+        bool paused = pause_is_wanted(a);
+        bool idle = false;
+        link_shared_phase(a->x->shared, paused ? LINK_PAUSED : phase);
+        step s = each(part, paused, &idle, e);
+        if (s == STEP_BAD) return false;
+        if (s == STEP_DONE) return true;
+        a->retry_ms = RETRY_FIRST_MS;
+        if (idle) net_loop_turn(a->loop, TURN_MS);
+    }
+    *ret_over = true;
+    return true;
+}
+
+static step snapshot_part(void *part, bool paused, bool *ret_idle, err *e)
+{
+    return snapshot_step(part, paused, ret_idle, e);
+}
+
+static step stream_part(void *part, bool paused, bool *ret_idle, err *e)
+{
+    return stream_step(part, paused, ret_idle, e);
+}
+
+static bool snapshot_apply(applier *a, bool *ret_over, err *e)
+{
+    snapshot *s = NULL;
+    if (!snapshot_open(a->x, &a->at, &s, e)) return false;
+    bool done = part_run(a, LINK_SNAPSHOT, snapshot_part, s, ret_over, e);
+    snapshot_free(s);
+    if (!done || *ret_over) return done;
+    if (a->at.reconcile && !reconcile_run(a->x, e)) return false;
+    spool_origin origin = spool_origin_get(a->x->spool);
+    if (origin.generation != a->at.generation) {
+        *ret_over = true;
+        return true;
+    }
+    checkpoint c = {.generation = origin.generation, .offset = origin.offset};
+    if (!checkpoint_put(a, &c, e)) return false;
+    keys_drop(a);
+    return true;
+}
+
+static bool stream_apply(applier *a, bool *ret_over, err *e)
+{
+    stream *s = NULL;
+    if (!stream_open(a->x, &a->at, &s, e)) return false;
+    bool done = part_run(a, LINK_STREAM, stream_part, s, ret_over, e);
+    stream_free(s);
+    return done;
+}
+
+/* Whether the snapshot of this generation can be read from its first byte. The receiver is asked
+ * first: what it has completed since, the spool then shows. */
+static bool snapshot_is_there(applier *a, uint64_t generation)
+{
+    receiver_status r = receiver_status_get(a->x->receiver);
+    spool_extent x = spool_extent_get(a->x->spool, LANE_SNAPSHOT);
+    bool coming =
+        r.generation == generation && (r.state == RECEIVER_WAITING || r.state == RECEIVER_SNAPSHOT);
+    return x.begin == 0 && (x.complete || coming);
+}
+
+/* What the target's checkpoint says of the generation in the spool. */
+static bool checkpoint_judge(applier *a, bool found, err *e)
+{
+    uint64_t generation = spool_origin_get(a->x->spool).generation;
+    if (found && a->at.generation == generation) {
+        pthread_mutex_lock(&a->x->shared->lock);
+        a->x->shared->progress.generation = generation;
+        pthread_mutex_unlock(&a->x->shared->lock);
+        return !a->at.in_snapshot || keys_open(a, false, e);
+    }
+    if (snapshot_is_there(a, generation)) return generation_begin(a, e);
+    return err_set(e, ERR_STATE, "the target's checkpoint is gone");
+}
+
+/* One life of a connection. */
+static bool life(applier *a, err *e)
+{
+    apply_context *x = a->x;
+    bool found = false;
+    a->at = (checkpoint){0};
+    if (!target_open(a->loop, x->options->target, x->options->link_id, &x->target, &found, &a->at,
+                     e))
+        return false;
+    link_shared_trouble(x->shared, NULL);
+    bool over = false;
+    if (!checkpoint_judge(a, found, e)) return false;
+    if (a->at.in_snapshot && !snapshot_apply(a, &over, e)) return false;
+    return over || stream_apply(a, &over, e);
+}
+
+/* The spool cannot bring the target any further: everything anew. */
+static void full_sync_ask(applier *a)
+{
+    uint64_t generation = spool_origin_get(a->x->spool).generation;
+    if (a->full_sync_asked_for == generation) return;
+    a->full_sync_asked_for = generation;
+    receiver_full_sync(a->x->receiver);
+}
+
+static void trouble_handle(applier *a, const err *e)
+{
+    link_shared_trouble(a->x->shared, e);
+    pthread_mutex_lock(&a->x->shared->lock);
+    a->x->shared->progress.reconnects++;
+    pthread_mutex_unlock(&a->x->shared->lock);
+    if (a->x->fatal) {
+        link_shared_phase(a->x->shared, LINK_STOPPED);
+        while (!stopping(a))
+            net_loop_turn(a->loop, TURN_MS);
+        return;
+    }
+    bool spool_trouble = e->side != SIDE_TARGET && (e->kind == ERR_STATE || e->kind == ERR_FORMAT);
+    if (spool_trouble && !generation_is_over(a)) full_sync_ask(a);
+    bool oom = strstr(e->text, "OOM") != NULL;
+    wait_ms(a, oom ? RETRY_OOM_MS : a->retry_ms);
+    a->retry_ms = a->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : a->retry_ms * 2;
+}
+
+/* Nothing was received yet, or only what a full sync is going to replace. */
+static bool nothing_of_use(const applier *a)
+{
+    uint64_t generation = spool_origin_get(a->x->spool).generation;
+    return generation == 0 || generation == a->full_sync_asked_for;
+}
+
+static void *applier_main(void *arg)
+{
+    applier *a = arg;
+    while (!stopping(a)) {
+        if (nothing_of_use(a)) {
+            link_shared_phase(a->x->shared, LINK_WAITING);
+            net_loop_turn(a->loop, TURN_MS);
+            continue;
+        }
+        err e = {0};
+        bool good = life(a, &e);
+        target_close(&a->x->target);
+        keyset_free(a->x->keys);
+        a->x->keys = NULL;
+        if (!good && !stopping(a)) trouble_handle(a, &e);
+    }
+    return NULL;
+}
+
+applier *applier_start(apply_context *x, uint64_t useless_generation)
+{
+    applier *a = mem_alloc(sizeof *a);
+    a->x = x;
+    a->full_sync_asked_for = useless_generation;
+    a->retry_ms = RETRY_FIRST_MS;
+    a->loop = net_loop_new();
+    a->wake = net_wake_new(a->loop);
+    spool_wake_reader(x->spool, a->wake);
+    int failed = pthread_create(&a->thread, NULL, applier_main, a);
+    assert(!failed);
+    return a;
+}
+
+void applier_wake(applier *a)
+{
+    net_wake_send(a->wake);
+}
+
+void applier_stop(applier *a)
+{
+    if (!a) return;
+    atomic_store(&a->x->shared->stop, true);
+    net_wake_send(a->wake);
+    int failed = pthread_join(a->thread, NULL);
+    assert(!failed);
+    spool_wake_reader(a->x->spool, NULL);
+    net_wake_free(a->wake);
+    net_loop_free(a->loop);
+    free(a);
+}

@@ -1,0 +1,86 @@
+#include "apply/reconcile.h"
+
+#include "engine/bookkeeping.h"
+#include "engine/scan.h"
+
+#define DELETE_BATCH ((size_t)500)
+
+typedef struct {
+    apply_context *x;
+    buf batch;
+    size_t count;
+    unsigned db; /* of the batch */
+    uint64_t deleted;
+} deletion;
+
+bool reconcile_is_needed(engine *target, bool *ret, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    span info;
+    if (!engine_info(target, &memory, "keyspace", &info, e)) return false;
+    uint64_t keys = 0;
+    span line;
+    while (span_cut(&info, '\n', &line)) {
+        size_t at = 0;
+        uint64_t here = 0;
+        if (!span_starts(line, "db") || !span_find(line, span_text("keys="), &at)) continue;
+        span number = span_tail(line, at + 5);
+        span digits;
+        if (span_cut(&number, ',', &digits) && span_to_u64(digits, &here)) keys += here;
+    }
+    *ret = keys > 1; /* the link's own checkpoint is one */
+    return true;
+}
+
+static bool candidate_add(void *arg, unsigned db, span key, err *e)
+{
+    apply_context *x = arg;
+    if (span_starts(key, BOOKKEEPING_PREFIX)) return true;
+    return keyset_candidate(x->keys, db, key, e);
+}
+
+static bool batch_send(deletion *d, err *e)
+{
+    if (d->count == 0) return true;
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *answers[DELETE_BATCH + 1];
+    if (!engine_pipeline(d->x->target.engine, &memory, buf_span(&d->batch), d->count, answers, e))
+        return false;
+    for (size_t i = 0; i < d->count; i++) {
+        if (!reply_is_error(answers[i])) continue;
+        err_set(e, ERR_REFUSED, "the target refused to delete a key the source has not: %s",
+                span_show(answers[i]->text).text);
+        return err_blame(e, SIDE_TARGET);
+    }
+    pthread_mutex_lock(&d->x->shared->lock);
+    d->x->shared->progress.reconciled += d->deleted;
+    pthread_mutex_unlock(&d->x->shared->lock);
+    d->batch.size = d->count = 0;
+    d->deleted = 0;
+    return true;
+}
+
+static bool key_delete(void *arg, unsigned db, span key, err *e)
+{
+    deletion *d = arg;
+    if (d->count >= DELETE_BATCH - 1 && !batch_send(d, e)) return false;
+    bool selected = false;
+    const span args[] = {span_text("UNLINK"), key};
+    bool fits = target_select(&d->x->target, &d->batch, db, &selected) &&
+                resp_spans(&d->batch, COUNT_OF(args), args);
+    if (!fits) return err_set(e, ERR_LIMIT, "a key of %zu bytes", key.size);
+    d->count += selected ? 2 : 1;
+    d->deleted++;
+    return true;
+}
+
+bool reconcile_run(apply_context *x, err *e)
+{
+    link_shared_phase(x->shared, LINK_RECONCILE);
+    if (!scan_all(x->target.engine, candidate_add, x, e)) return false;
+    x->target.db = UINT16_MAX + 1u; /* the scan left it anywhere */
+    deletion d = {.x = x, .batch = buf_of(1024 * MIB)};
+    bool done = keyset_compare(x->keys, key_delete, &d, e) && batch_send(&d, e);
+    buf_clear(&d.batch);
+    return done || err_wrap(e, "deleting what the source no longer has");
+}

@@ -1,0 +1,155 @@
+#include "apply/release.h"
+
+#include "apply/hold.h"
+#include "base/clock.h"
+#include "engine/scan.h"
+
+/* Engines before 7 have no PEXPIRETIME; they are no targets yet.
+ * ARGV: 2^45, mode, limit (ms since 1970). Answers for each key 0 (nothing to do), 1 (changed),
+ * 2 (held, and left so). mode "release": held and really later than the limit -> real.
+ * mode "hold": real and not later than the limit -> held. mode "count": only look. */
+static const char script[] =
+    "local shift, mode, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])\n"
+    "local out = {}\n"
+    "for i, key in ipairs(KEYS) do\n"
+    "  local at = redis.call('PEXPIRETIME', key)\n"
+    "  local did = 0\n"
+    "  if at >= shift then\n"
+    "    did = 2\n"
+    "    if mode == 'release' and at - shift > limit then\n"
+    "      redis.call('PEXPIREAT', key, string.format('%.0f', at - shift))\n"
+    "      did = 1\n"
+    "    end\n"
+    "  elseif mode == 'hold' and at > 0 and at <= limit then\n"
+    "    redis.call('PEXPIREAT', key, string.format('%.0f', at + shift))\n"
+    "    did = 1\n"
+    "  end\n"
+    "  out[i] = did\n"
+    "end\n"
+    "return out\n";
+
+#define SCRIPT_KEYS_MAX ((size_t)500)
+
+typedef struct {
+    engine *target;
+    link_shared *list; /* held ones are listed here; NULL: only counted */
+    const char *mode;
+    int64_t limit_ms;
+    release_result result;
+} pass;
+
+static bool script_run(pass *p, unsigned db, size_t count, const span *keys, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    span args[SCRIPT_KEYS_MAX + 6];
+    char shift[24];
+    char limit[24];
+    char number[24];
+    (void)snprintf(shift, sizeof shift, "%" PRId64, HOLD_SHIFT_MS);
+    (void)snprintf(limit, sizeof limit, "%" PRId64, p->limit_ms);
+    (void)snprintf(number, sizeof number, "%zu", count);
+    size_t n = 0;
+    args[n++] = span_text("EVAL");
+    args[n++] = span_text(script);
+    args[n++] = span_text(number);
+    for (size_t i = 0; i < count; i++)
+        args[n++] = keys[i];
+    args[n++] = span_text(shift);
+    args[n++] = span_text(p->mode);
+    args[n++] = span_text(limit);
+    const reply *r = NULL;
+    if (!engine_ask_spans(p->target, &memory, &r, e, n, args))
+        return err_wrap(e, "releasing held expiries");
+    if (r->kind != REPLY_ARRAY || r->count != count)
+        return err_set(e, ERR_FORMAT, "the script for held expiries answered in an unknown form");
+    for (size_t i = 0; i < count; i++) {
+        if (r->items[i].integer == 1) p->result.released++;
+        if (r->items[i].integer != 2) continue;
+        p->result.held++;
+        if (p->list) link_shared_near_add(p->list, db, keys[i]);
+    }
+    return true;
+}
+
+static bool batch_pass(void *arg, unsigned db, size_t count, const reply *keys, err *e)
+{
+    pass *p = arg;
+    span spans[SCRIPT_KEYS_MAX];
+    for (size_t done = 0; done < count;) {
+        size_t n = size_min(count - done, SCRIPT_KEYS_MAX);
+        for (size_t i = 0; i < n; i++)
+            spans[i] = keys[done + i].text;
+        if (!script_run(p, db, n, spans, e)) return false;
+        done += n;
+    }
+    return true;
+}
+
+bool release_sweep(engine *target, bool only_count, release_result *ret, err *e)
+{
+    /* INT64_MIN would lose digits in Lua: no real time is at or before 0. */
+    pass p = {.target = target, .mode = only_count ? "count" : "release", .limit_ms = 0};
+    if (!scan_batches(target, batch_pass, &p, e)) return false;
+    *ret = p.result;
+    return true;
+}
+
+bool release_far_run(link_shared *s, engine *target, int64_t guard_ms, release_result *ret, err *e)
+{
+    pass p = {
+        .target = target, .list = s, .mode = "release", .limit_ms = clock_wall_ms() + guard_ms};
+    if (!scan_batches(target, batch_pass, &p, e)) return false;
+    *ret = p.result;
+    return true;
+}
+
+bool release_hold_run(engine *target, int64_t horizon_ms, release_result *ret, err *e)
+{
+    pass p = {.target = target, .mode = "hold", .limit_ms = clock_wall_ms() + horizon_ms};
+    if (!scan_batches(target, batch_pass, &p, e)) return false;
+    *ret = p.result;
+    return true;
+}
+
+static bool select_db(engine *target, unsigned db, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    char number[16];
+    (void)snprintf(number, sizeof number, "%u", db);
+    const reply *r = NULL;
+    return engine_ask(target, &memory, &r, e, "SELECT", number);
+}
+
+/* Takes the list, works through it, and lists again what stays held. */
+bool release_near_run(link_shared *s, engine *target, int64_t guard_ms, release_result *ret, err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    near_key *keys = s->near;
+    size_t count = s->near_count;
+    s->near = NULL;
+    s->near_count = s->near_room = 0;
+    pthread_mutex_unlock(&s->lock);
+    pass p = {.target = target,
+              .list = guard_ms ? s : NULL,
+              .mode = "release",
+              .limit_ms = guard_ms ? clock_wall_ms() + guard_ms : 0};
+    bool done = true;
+    for (size_t at = 0; at < count && done;) {
+        span spans[SCRIPT_KEYS_MAX];
+        size_t n = 0;
+        unsigned db = keys[at].db;
+        while (n < SCRIPT_KEYS_MAX && at + n < count && keys[at + n].db == db) {
+            spans[n] = span_of(keys[at + n].key, keys[at + n].key_size);
+            n++;
+        }
+        done = select_db(target, db, e) && script_run(&p, db, n, spans, e);
+        at += n;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!done) link_shared_near_add(s, keys[i].db, span_of(keys[i].key, keys[i].key_size));
+        free(keys[i].key);
+    }
+    free(keys);
+    *ret = p.result;
+    return done;
+}

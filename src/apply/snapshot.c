@@ -1,0 +1,478 @@
+#include "apply/snapshot.h"
+
+#include "apply/hold.h"
+#include "apply/value.h"
+#include "base/clock.h"
+#include "base/crc64.h"
+#include "base/mem.h"
+#include "rdb/file.h"
+
+/* Bytes parsed ahead of the target; more is taken when it has sent some of it. */
+#define OUT_HIGH ((size_t)1024 * 1024)
+/* Commands sent and not yet answered. */
+#define IN_FLIGHT_MAX ((size_t)8192)
+#define WINDOW_MIN ((size_t)1024 * 1024)
+/* A mark every so many bytes of the snapshot, or so much time. */
+#define MARK_BYTES (UINT64_C(16) * 1024 * 1024)
+#define MARK_NS (1 * NS_PER_S)
+
+/* What an answer belongs to. The key of a refused item is read again from the spool: nothing is
+ * remembered of a million items that go well. */
+typedef struct {
+    uint64_t item_at; /* position of the item in the snapshot */
+    uint32_t db;
+    enum { SENT_ITEM, SENT_SELECT, SENT_MARK } kind;
+} sent_command;
+
+typedef struct {
+    checkpoint at;
+    uint64_t sent_before; /* commands that must be answered first */
+    bool wanted;          /* waits for those answers */
+    bool sent;            /* and waits for its own */
+} mark_state;
+
+struct snapshot {
+    apply_context *x;
+    spool_reader *reader;
+    buf window;
+    size_t at;      /* parsed up to here in the window */
+    size_t crc_at;  /* the checksum covers the window up to here */
+    uint64_t begin; /* position of the window's first byte */
+    uint64_t crc;
+    rdb_reader rdb;
+    rdb_item item; /* the key whose value is being read */
+    buf item_key;  /* its name, when the window moved since */
+    rdb_walk walk;
+    size_t value_at;     /* where its value begins in the window */
+    value_writer *value; /* a value too large for one command, being written in chunks */
+    bool in_value;
+    bool ended; /* the whole file is parsed */
+    sent_command in_flight[IN_FLIGHT_MAX];
+    uint64_t sent;
+    uint64_t answered;
+    reply_nesting nesting;
+    mark_state mark;
+    uint64_t marked;
+    int64_t marked_ns;
+    uint64_t keys; /* since the last publication */
+    uint64_t bytes_sent;
+};
+
+bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *e)
+{
+    snapshot *s = mem_alloc(sizeof *s);
+    s->x = x;
+    s->reader = spool_reader_new(x->spool);
+    s->window = buf_of(VALUE_BYTES_MAX + 4 * MIB);
+    s->item_key = buf_of(RDB_KEY_MAX);
+    s->begin = s->marked = at->offset;
+    s->crc = at->crc;
+    s->mark.at = *at;
+    s->marked_ns = clock_ns();
+    rdb_reader_init(&s->rdb);
+    if (at->offset > 0) rdb_reader_resume(&s->rdb, (uint16_t)at->rdb_version, at->db);
+    if (!spool_reader_seek(s->reader, LANE_SNAPSHOT, at->offset, e)) {
+        snapshot_free(s);
+        return false;
+    }
+    *ret = s;
+    return true;
+}
+
+void snapshot_free(snapshot *s)
+{
+    if (!s) return;
+    spool_reader_free(s->reader);
+    rdb_reader_clear(&s->rdb);
+    value_writer_free(s->value);
+    buf_clear(&s->window);
+    buf_clear(&s->item_key);
+    free(s);
+}
+
+static uint64_t position(const snapshot *s)
+{
+    return s->begin + s->at;
+}
+
+static void sent_note(snapshot *s, int kind, uint64_t item_at)
+{
+    s->in_flight[s->sent % IN_FLIGHT_MAX] =
+        (sent_command){.item_at = item_at, .db = s->x->target.db, .kind = kind};
+    s->sent++;
+}
+
+static bool room_for_commands(const snapshot *s, size_t count)
+{
+    return s->sent - s->answered + count <= IN_FLIGHT_MAX &&
+           net_conn_out(s->x->target.conn)->size < OUT_HIGH;
+}
+
+/* The checksum over what was parsed since the last time. `but`: bytes at the end left out. */
+static void crc_catch_up(snapshot *s, size_t but)
+{
+    if (s->at - but <= s->crc_at) return; /* a value that is read a second time, in chunks */
+    s->crc = crc64_update(s->crc, span_of(s->window.at + s->crc_at, s->at - but - s->crc_at));
+    s->crc_at = s->at;
+}
+
+/* The front of the window that is parsed goes; a value being collected stays from its begin. */
+static void window_slide(snapshot *s)
+{
+    size_t keep_from = s->in_value && !s->value ? s->value_at : s->at;
+    if (keep_from < WINDOW_MIN && keep_from < s->window.size) return;
+    crc_catch_up(s, 0);
+    buf_drop(&s->window, keep_from);
+    s->begin += keep_from;
+    s->at -= keep_from;
+    s->crc_at -= keep_from;
+    if (s->in_value) s->value_at -= s->value ? s->value_at : keep_from;
+}
+
+/* More bytes into the window. STEP_MORE: there are none now, or no room. */
+static step window_fill(snapshot *s, err *e)
+{
+    window_slide(s);
+    bool some = false;
+    while (s->window.size - s->at < WINDOW_MIN || !some) {
+        if (s->window.max - s->window.size < SPOOL_RECORD_MAX) break;
+        int64_t ignored_ms = 0;
+        step got = spool_reader_read(s->reader, &s->window, &ignored_ms, e);
+        if (got == STEP_BAD) return STEP_BAD;
+        if (got == STEP_MORE) break;
+        some = true;
+    }
+    return some ? STEP_DONE : STEP_MORE;
+}
+
+static span item_key(const snapshot *s)
+{
+    return s->item_key.size ? buf_span(&s->item_key) : s->item.key;
+}
+
+static bool select_for_item(snapshot *s)
+{
+    bool selected = false;
+    buf *out = net_conn_out(s->x->target.conn);
+    if (!target_select(&s->x->target, out, s->item.db, &selected)) return false;
+    if (selected) sent_note(s, SENT_SELECT, s->item.offset);
+    return true;
+}
+
+static bool expiry_to_write(const snapshot *s, int64_t *ret, err *e)
+{
+    int64_t at_ms = s->item.expires_at_ms;
+    if (at_ms < 0) {
+        *ret = -1;
+        return true;
+    }
+    if (hold_is_held(at_ms))
+        return err_set(e, ERR_LIMIT,
+                       "key '%s' (db %u) expires after the year 3084, which cannot be held",
+                       span_show(item_key(s)).text, s->item.db);
+    *ret = hold_expiry(at_ms, clock_wall_ms() + s->x->options->hold_horizon_ms);
+    return true;
+}
+
+/* The whole value stands in the window from value_at to at. */
+static bool value_pass_on(snapshot *s, err *e)
+{
+    int64_t expiry = -1;
+    if (!expiry_to_write(s, &expiry, e)) return false;
+    value_item v = {.type = s->item.type,
+                    .key = item_key(s),
+                    .value = span_of(s->window.at + s->value_at, s->at - s->value_at),
+                    .expires_at_ms = expiry,
+                    .idle_s = s->item.idle_s,
+                    .frequency = s->item.frequency,
+                    .rdb_version = s->x->options->target_rdb_version};
+    buf *out = net_conn_out(s->x->target.conn);
+    size_t before = out->size;
+    if (!select_for_item(s) || !value_write(&v, out, e))
+        return err_set(e, ERR_LIMIT, "no room to send key '%s'", span_show(v.key).text);
+    s->bytes_sent += out->size - before;
+    sent_note(s, SENT_ITEM, s->item.offset);
+    return true;
+}
+
+static bool item_done(snapshot *s, err *e)
+{
+    if (s->x->keys && !keyset_add(s->x->keys, s->item.db, item_key(s), e)) return false;
+    s->keys++;
+    s->in_value = false;
+    s->item_key.size = 0;
+    return true;
+}
+
+/* A value that does not fit one command: DEL, then its elements in chunks, then its expiry. */
+static bool value_chunks_begin(snapshot *s, err *e)
+{
+    int64_t expiry = -1;
+    if (!expiry_to_write(s, &expiry, e)) return false;
+    if (!select_for_item(s)) return err_set(e, ERR_LIMIT, "no room for a SELECT");
+    s->value = value_writer_new(s->item.type, item_key(s), expiry);
+    s->at = s->value_at;
+    return true;
+}
+
+static step value_chunks_step(snapshot *s, err *e)
+{
+    buf *out = net_conn_out(s->x->target.conn);
+    while (room_for_commands(s, VALUE_COMMANDS_MAX)) {
+        cursor in = cursor_of(span_tail(buf_span(&s->window), s->at));
+        const uint8_t *start = in.at;
+        size_t commands = 0;
+        size_t before = out->size;
+        step got = value_writer_step(s->value, &in, out, &commands, e);
+        s->at += (size_t)(in.at - start);
+        s->bytes_sent += out->size - before;
+        for (size_t i = 0; i < commands; i++)
+            sent_note(s, SENT_ITEM, s->item.offset);
+        if (got == STEP_BAD) return STEP_BAD;
+        if (got == STEP_DONE) {
+            value_writer_free(s->value);
+            s->value = NULL;
+            return item_done(s, e) ? STEP_DONE : STEP_BAD;
+        }
+        if (commands == 0) return STEP_MORE; /* it wants more bytes */
+    }
+    return STEP_MORE;
+}
+
+/* Goes on with the value of the current key. STEP_MORE: more bytes are needed. */
+static step value_step(snapshot *s, err *e)
+{
+    if (s->value) return value_chunks_step(s, e);
+    cursor in = {
+        .at = s->window.at + s->at, .end = s->window.at + s->window.size, .offset = position(s)};
+    const uint8_t *start = in.at;
+    step got = rdb_walk_step(&s->walk, &in, e);
+    s->at += (size_t)(in.at - start);
+    if (got == STEP_BAD) return STEP_BAD;
+    if (got == STEP_DONE) return value_pass_on(s, e) && item_done(s, e) ? STEP_DONE : STEP_BAD;
+    if (s->at - s->value_at >= VALUE_BYTES_MAX) {
+        if (!value_chunks_begin(s, e)) return STEP_BAD;
+        return value_chunks_step(s, e);
+    }
+    if (s->item_key.size == 0 && s->item.key.size) {
+        if (!buf_append(&s->item_key, s->item.key)) {
+            (void)err_set(e, ERR_LIMIT, "a key of %zu bytes", s->item.key.size);
+            return STEP_BAD;
+        }
+    }
+    return STEP_MORE;
+}
+
+static bool function_send(snapshot *s, const rdb_item *item, err *e)
+{
+    buf *out = net_conn_out(s->x->target.conn);
+    const span args[] = {span_text("FUNCTION"), span_text("LOAD"), span_text("REPLACE"),
+                         item->value};
+    if (!resp_spans(out, COUNT_OF(args), args))
+        return err_set(e, ERR_LIMIT, "a function library of %zu bytes", item->value.size);
+    sent_note(s, SENT_ITEM, item->offset);
+    return true;
+}
+
+static bool item_handle(snapshot *s, const rdb_item *item, size_t eaten, err *e)
+{
+    switch (item->kind) {
+    case RDB_ITEM_FUNCTION:
+        return function_send(s, item, e);
+    case RDB_ITEM_KEY:
+        s->item = *item;
+        s->in_value = true;
+        s->value_at = s->at;
+        s->item_key.size = 0;
+        return rdb_walk_begin(&s->walk, item->type->number, e);
+    case RDB_ITEM_END:
+        s->ended = true;
+        crc_catch_up(s, eaten - rdb_item_crc_size(item, eaten));
+        return rdb_checksum_check(item, s->crc, e);
+    case RDB_ITEM_HEADER:
+        s->mark.at.rdb_version = item->version;
+        return true;
+    case RDB_ITEM_MODULE_AUX:
+    case RDB_ITEM_AUX:
+    case RDB_ITEM_SELECT:
+    case RDB_ITEM_RESIZE:
+    case RDB_ITEM_SLOT_INFO:
+        break;
+    }
+    return true; /* about the file, not in the data */
+}
+
+/* Parses what the window holds. STEP_DONE: the file is over. STEP_MORE: more bytes, or the target
+ * has enough for now (room_for_commands tells which). */
+static step window_parse(snapshot *s, err *e)
+{
+    while (!s->ended && room_for_commands(s, 4)) {
+        if (s->in_value) {
+            step got = value_step(s, e);
+            if (got != STEP_DONE) return got;
+            continue;
+        }
+        cursor in = {.at = s->window.at + s->at,
+                     .end = s->window.at + s->window.size,
+                     .offset = position(s)};
+        const uint8_t *start = in.at;
+        rdb_item item;
+        step got = rdb_next(&s->rdb, &in, &item, e);
+        s->at += (size_t)(in.at - start);
+        if (got != STEP_DONE) return got;
+        if (!item_handle(s, &item, (size_t)(in.at - start), e)) return STEP_BAD;
+    }
+    return s->ended ? STEP_DONE : STEP_MORE;
+}
+
+/* At an item boundary: remembers a place the link may go on from once all before is answered. */
+static void mark_consider(snapshot *s)
+{
+    bool boundary = !s->in_value && !s->rdb.begun && s->rdb.state == RDB_READER_OPCODE;
+    if (s->mark.wanted || !boundary) return;
+    bool due = position(s) - s->marked >= MARK_BYTES || clock_ns() - s->marked_ns >= MARK_NS;
+    if (!due || position(s) == s->marked) return;
+    crc_catch_up(s, 0);
+    s->mark.at.offset = position(s);
+    s->mark.at.db = s->rdb.item.db;
+    s->mark.at.crc = s->crc;
+    s->mark.sent_before = s->sent;
+    s->mark.wanted = true;
+    s->mark.sent = false;
+}
+
+static bool mark_send(snapshot *s, err *e)
+{
+    bool ready = s->mark.wanted && !s->mark.sent && s->answered >= s->mark.sent_before &&
+                 room_for_commands(s, 2) && !link_shared_incidents_waiting(s->x->shared);
+    if (!ready) return true;
+    if (s->x->keys && !keyset_flush(s->x->keys, e)) return false;
+    size_t count = 0;
+    buf *out = net_conn_out(s->x->target.conn);
+    if (!target_checkpoint(&s->x->target, out, s->x->key.text, &s->mark.at, &count))
+        return err_set(e, ERR_LIMIT, "no room for a checkpoint");
+    if (count == 2) sent_note(s, SENT_SELECT, 0);
+    sent_note(s, SENT_MARK, s->mark.at.offset);
+    s->mark.sent = true;
+    return true;
+}
+
+static void mark_answered(snapshot *s)
+{
+    s->marked = s->mark.at.offset;
+    s->marked_ns = clock_ns();
+    s->mark.wanted = false;
+    pthread_mutex_lock(&s->x->shared->lock);
+    s->x->shared->progress.checkpoint_offset = s->marked;
+    s->x->shared->progress.checkpoint_in_snapshot = true;
+    pthread_mutex_unlock(&s->x->shared->lock);
+}
+
+/* The key of an item, read again from the spool. */
+static bool item_read_again(snapshot *s, const sent_command *c, rdb_item *ret, buf *ret_key)
+{
+    err ignored;
+    bool found = false;
+    spool_reader *again = spool_reader_new(s->x->spool);
+    buf window = buf_of(VALUE_BYTES_MAX);
+    rdb_reader rdb;
+    rdb_reader_init(&rdb);
+    rdb_reader_resume(&rdb, (uint16_t)s->mark.at.rdb_version, c->db);
+    bool sought = spool_reader_seek(again, LANE_SNAPSHOT, c->item_at, &ignored);
+    while (sought && !found) {
+        int64_t ignored_ms = 0;
+        if (spool_reader_read(again, &window, &ignored_ms, &ignored) != STEP_DONE) break;
+        cursor in = cursor_of(buf_span(&window));
+        step got = rdb_next(&rdb, &in, ret, &ignored);
+        buf_drop(&window, got == STEP_DONE ? 0 : (size_t)(in.at - window.at));
+        if (got == STEP_BAD) break;
+        found = got == STEP_DONE;
+    }
+    if (found) found = buf_append(ret_key, ret->key.size ? ret->key : span_text("?"));
+    rdb_reader_clear(&rdb);
+    buf_clear(&window);
+    spool_reader_free(again);
+    return found;
+}
+
+/* The target took everything else: this one value is set aside by name, the run goes on. */
+static void item_quarantine(snapshot *s, const sent_command *c, span answer)
+{
+    CLEANUP(buf_clear) buf key = buf_of(RDB_KEY_MAX);
+    rdb_item item = {0};
+    bool found = item_read_again(s, c, &item, &key);
+    link_incident i = {.db = c->db, .offset = c->item_at};
+    i.key = found ? buf_span(&key) : span_text("(unknown)");
+    (void)snprintf(i.type, sizeof i.type, "%s",
+                   found && item.type ? rdb_kind_name(item.type->kind) : "function");
+    (void)snprintf(i.reason, sizeof i.reason, "the target answered: %s", span_show(answer).text);
+    link_shared_incident(s->x->shared, &i);
+}
+
+static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err *e)
+{
+    const sent_command *c = &s->in_flight[s->answered % IN_FLIGHT_MAX];
+    if (t->kind == REPLY_ERROR) {
+        bool passing = refusal_is_passing(t->text);
+        if (passing || c->kind != SENT_ITEM || span_starts(t->text, "NOPERM")) {
+            err_set(e, passing ? ERR_REFUSED : ERR_AUTH, "the target refused a write: %s",
+                    span_show(t->text).text);
+            return err_blame(e, SIDE_TARGET);
+        }
+        item_quarantine(s, c, t->text);
+    }
+    if (!complete) return true;
+    if (c->kind == SENT_MARK) mark_answered(s);
+    s->answered++;
+    return true;
+}
+
+static bool answers_read(snapshot *s, err *e)
+{
+    cursor in = cursor_of(net_conn_in(s->x->target.conn));
+    const uint8_t *start = in.at;
+    bool good = true;
+    while (good && s->answered < s->sent) {
+        reply_token t;
+        bool complete = false;
+        step got = reply_token_read(&in, &t, e);
+        if (got == STEP_MORE) break;
+        good = got == STEP_DONE && reply_nesting_step(&s->nesting, &t, &complete, e) == STEP_DONE &&
+               answer_handle(s, &t, complete, e);
+    }
+    net_conn_eat(s->x->target.conn, (size_t)(in.at - start));
+    return good;
+}
+
+static void publish(snapshot *s)
+{
+    pthread_mutex_lock(&s->x->shared->lock);
+    s->x->shared->progress.snapshot_keys += s->keys;
+    s->x->shared->progress.bytes_sent += s->bytes_sent;
+    s->x->shared->progress.snapshot_bytes = position(s);
+    pthread_mutex_unlock(&s->x->shared->lock);
+    s->keys = s->bytes_sent = 0;
+}
+
+step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
+{
+    uint64_t before = s->sent + s->answered + position(s);
+    if (!net_conn_pump(s->x->target.conn, e) || !answers_read(s, e)) return STEP_BAD;
+    step parsed = paused ? STEP_MORE : window_parse(s, e);
+    if (parsed == STEP_MORE && !paused && room_for_commands(s, VALUE_COMMANDS_MAX)) {
+        step filled = window_fill(s, e);
+        if (filled == STEP_BAD) return STEP_BAD;
+        if (filled == STEP_DONE) before--; /* something happened */
+    }
+    if (parsed == STEP_BAD) {
+        err_hint(e, "report this: the value can be neither passed on nor skipped");
+        (void)err_blame(e, SIDE_SOURCE);
+        return STEP_BAD;
+    }
+    mark_consider(s);
+    if (!mark_send(s, e) || !net_conn_pump(s->x->target.conn, e)) return STEP_BAD;
+    publish(s);
+    if (s->ended && s->answered == s->sent) return STEP_DONE;
+    *ret_idle = before == s->sent + s->answered + position(s);
+    return STEP_MORE;
+}

@@ -1,0 +1,65 @@
+#include "apply/value.h"
+
+#include "base/crc64.h"
+#include "rdb/payload.h"
+#include "rdb/text.h"
+#include "resp/command.h"
+
+static bool full(err *e, span key)
+{
+    return err_set(e, ERR_LIMIT, "no room to send key '%s'", span_show(key).text);
+}
+
+/* Strings that stand plainly in the file. The server's policy has no use for a usage that a SET
+ * would reset, unless the file carries one: then RESTORE. */
+static bool plain_string(const value_item *v, rdb_decimal *number, span *ret)
+{
+    if (v->type->kind != RDB_KIND_STRING || v->idle_s >= 0) return false;
+    cursor in = cursor_of(v->value);
+    rdb_string_head head;
+    err ignored;
+    if (rdb_string_head_read(&in, VALUE_BYTES_MAX, &head, &ignored) != STEP_DONE) return false;
+    if (head.form == RDB_STRING_LZF) return false; /* the target decompresses as well as we do */
+    if (head.form == RDB_STRING_NUMBER) {
+        rdb_decimal_write(head.number, number);
+        *ret = rdb_decimal_span(number);
+        return true;
+    }
+    return cursor_take(&in, head.size, ret);
+}
+
+static bool set_write(const value_item *v, span value, buf *out)
+{
+    bool expires = v->expires_at_ms >= 0;
+    bool fits = resp_begin(out, expires ? 5 : 3) && resp_arg_text(out, "SET") &&
+                resp_arg(out, v->key) && resp_arg(out, value);
+    if (!expires) return fits;
+    return fits && resp_arg_text(out, "PXAT") && resp_arg_i64(out, v->expires_at_ms);
+}
+
+static bool restore_write(const value_item *v, buf *out)
+{
+    uint8_t type = v->type->number;
+    uint64_t crc = crc64_update(crc64_update(0, span_of(&type, 1)), v->value);
+    rdb_footer footer = rdb_footer_make(crc, (uint16_t)v->rdb_version);
+    bool usage = v->idle_s >= 0 || v->frequency >= 0;
+    bool fits =
+        resp_begin(out, usage ? 8 : 6) && resp_arg_text(out, "RESTORE") && resp_arg(out, v->key) &&
+        resp_arg_i64(out, v->expires_at_ms < 0 ? 0 : v->expires_at_ms) &&
+        resp_arg_head(out, 1 + v->value.size + sizeof footer.at) && buf_u8(out, type) &&
+        buf_append(out, v->value) && buf_append(out, span_of(footer.at, sizeof footer.at)) &&
+        resp_arg_end(out) && resp_arg_text(out, "REPLACE") && resp_arg_text(out, "ABSTTL");
+    if (!usage) return fits;
+    bool idle = v->idle_s >= 0;
+    return fits && resp_arg_text(out, idle ? "IDLETIME" : "FREQ") &&
+           resp_arg_i64(out, idle ? v->idle_s : v->frequency);
+}
+
+bool value_write(const value_item *v, buf *out, err *e)
+{
+    rdb_decimal number;
+    span plain = {0};
+    bool string = plain_string(v, &number, &plain);
+    bool fits = string ? set_write(v, plain, out) : restore_write(v, out);
+    return fits || full(e, v->key);
+}

@@ -1,0 +1,38 @@
+/* apply/value.h: one key of a snapshot as commands for the target. Pure.
+ *
+ * A value that fits one command is passed on (value_write): strings as SET .. PXAT, which costs
+ * the target least, everything else as RESTORE with the bytes of the file. A larger one is decoded
+ * and written element by element (value_writer), a DEL first so that it can be started over, and
+ * its expiry last; never more of it is held than one chunk and one node of its encoding. */
+#pragma once
+#include "base/buf.h"
+#include "base/cursor.h"
+#include "base/err.h"
+#include "rdb/types.h"
+
+/* The largest serialized value that is passed on whole: it must fit our memory bound, and a
+ * RESTORE of this size blocks the target for some 10 ms at most. */
+#define VALUE_BYTES_MAX ((size_t)16 * 1024 * 1024)
+/* Commands one step of a value_writer may write. */
+#define VALUE_COMMANDS_MAX ((size_t)64)
+
+typedef struct {
+    const rdb_type *type;
+    span key;
+    span value;            /* serialized, behind the type byte */
+    int64_t expires_at_ms; /* as it is written (held or not); -1: never */
+    int64_t idle_s;        /* -1: not known */
+    int64_t frequency;     /* -1: not known */
+    unsigned rdb_version;  /* of the target */
+} value_item;
+
+/* One command. ERR_LIMIT: the buffer is full. */
+bool value_write(const value_item *v, buf *out, err *e) MUST_CHECK;
+
+typedef struct value_writer value_writer;
+value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms);
+void value_writer_free(value_writer *w);
+/* Reads from the value's first byte on and writes at most VALUE_COMMANDS_MAX commands.
+ * STEP_MORE: again, with more bytes if nothing was written. STEP_DONE: the value is complete. */
+step value_writer_step(value_writer *w, cursor *in, buf *out, size_t *ret_commands, err *e)
+    MUST_CHECK;

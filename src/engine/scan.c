@@ -1,0 +1,71 @@
+#include "engine/scan.h"
+
+#define SCAN_COUNT "1000"
+#define DATABASES_MAX 1024
+
+bool scan_databases(engine *s, unsigned *ret, size_t max, size_t *ret_count, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    span info;
+    if (!engine_info(s, &memory, "keyspace", &info, e)) return false;
+    size_t count = 0;
+    span line;
+    while (span_cut(&info, '\n', &line)) {
+        span name;
+        uint64_t db = 0;
+        if (!span_starts(line, "db") || !span_cut(&line, ':', &name)) continue;
+        if (!span_to_u64(span_tail(name, 2), &db) || count == max) continue;
+        ret[count++] = (unsigned)db;
+    }
+    *ret_count = count;
+    return true;
+}
+
+static bool database_walk(engine *s, unsigned db, scan_batch *each, void *arg, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    char number[16];
+    char cursor_text[24] = "0";
+    (void)snprintf(number, sizeof number, "%u", db);
+    const reply *r = NULL;
+    if (!engine_ask(s, &memory, &r, e, "SELECT", number)) return false;
+    do {
+        arena_clear(&memory);
+        if (!engine_ask(s, &memory, &r, e, "SCAN", cursor_text, "COUNT", SCAN_COUNT)) return false;
+        if (r->count != 2 || r->items[0].text.size >= sizeof cursor_text)
+            return err_set(e, ERR_FORMAT, "SCAN answered in an unknown form");
+        memcpy(cursor_text, r->items[0].text.at, r->items[0].text.size);
+        cursor_text[r->items[0].text.size] = '\0';
+        if (!each(arg, db, r->items[1].count, r->items[1].items, e)) return false;
+    } while (strcmp(cursor_text, "0") != 0);
+    return true;
+}
+
+bool scan_batches(engine *s, scan_batch *each, void *arg, err *e)
+{
+    unsigned databases[DATABASES_MAX];
+    size_t count = 0;
+    if (!scan_databases(s, databases, DATABASES_MAX, &count, e)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!database_walk(s, databases[i], each, arg, e)) return false;
+    return true;
+}
+
+typedef struct {
+    scan_key *each;
+    void *arg;
+} per_key;
+
+static bool batch_to_keys(void *arg, unsigned db, size_t count, const reply *keys, err *e)
+{
+    const per_key *p = arg;
+    for (size_t i = 0; i < count; i++)
+        if (!p->each(p->arg, db, keys[i].text, e)) return false;
+    return true;
+}
+
+bool scan_all(engine *s, scan_key *each, void *arg, err *e)
+{
+    per_key p = {.each = each, .arg = arg};
+    return scan_batches(s, batch_to_keys, &p, e);
+}
