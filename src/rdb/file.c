@@ -1,11 +1,9 @@
 #include "rdb/file.h"
 
-#include "rdb/lzf.h"
-
 void rdb_reader_init(rdb_reader *r)
 {
-    *r = (rdb_reader){
-        .stored = buf_of(RDB_KEY_MAX), .text = buf_of(RDB_KEY_MAX), .name = buf_of(RDB_KEY_MAX)};
+    *r = (rdb_reader){.name = buf_of(RDB_KEY_MAX)};
+    rdb_gather_init(&r->string, RDB_KEY_MAX);
 }
 
 void rdb_reader_resume(rdb_reader *r, uint16_t version, uint32_t db)
@@ -19,13 +17,9 @@ void rdb_reader_resume(rdb_reader *r, uint16_t version, uint32_t db)
 
 void rdb_reader_clear(rdb_reader *r)
 {
-    buf_clear(&r->stored);
-    buf_clear(&r->text);
+    rdb_gather_clear(&r->string);
     buf_clear(&r->name);
 }
-
-/* Keys are many and mostly small; one giant key does not keep its memory for the rest. */
-#define BUFFER_KEPT_MAX (MIB)
 
 static void item_begin(rdb_reader *r, uint64_t offset)
 {
@@ -48,64 +42,6 @@ static step item_done(rdb_reader *r, rdb_item_kind kind, rdb_item *ret)
     r->state = kind == RDB_ITEM_END ? RDB_READER_ENDED : RDB_READER_OPCODE;
     *ret = r->item;
     return STEP_DONE;
-}
-
-static step string_unpack(rdb_reader *r, span stored, uint64_t offset, span *ret, err *e)
-{
-    if (r->head.form == RDB_STRING_RAW) {
-        *ret = stored;
-        return STEP_DONE;
-    }
-    r->text.size = 0;
-    bool fits = buf_reserve(&r->text, (size_t)r->head.size);
-    assert(fits); /* the head was held to RDB_KEY_MAX */
-    if (!lzf_decompress(stored, r->text.at, (size_t)r->head.size))
-        return err_at(e, ERR_FORMAT, offset, "damaged LZF string of %" PRIu64 " bytes",
-                      r->head.stored);
-    r->text.size = (size_t)r->head.size;
-    *ret = buf_span(&r->text);
-    return STEP_DONE;
-}
-
-static step string_head(rdb_reader *r, cursor *in, err *e)
-{
-    step s = rdb_string_head_read(in, RDB_KEY_MAX, &r->head, e);
-    if (s != STEP_DONE) return s;
-    r->in_string = true;
-    r->stored.size = 0;
-    buf_shrink(&r->stored, BUFFER_KEPT_MAX);
-    r->text.size = 0;
-    buf_shrink(&r->text, BUFFER_KEPT_MAX);
-    return STEP_DONE;
-}
-
-/* A whole string: borrowed when it is in the window, gathered in the reader when it is not. */
-static step string_read(rdb_reader *r, cursor *in, span *ret, err *e)
-{
-    if (!r->in_string) {
-        step s = string_head(r, in, e);
-        if (s != STEP_DONE) return s;
-    }
-    if (r->head.form == RDB_STRING_NUMBER) {
-        rdb_decimal_write(r->head.number, &r->decimal);
-        *ret = rdb_decimal_span(&r->decimal);
-        r->in_string = false;
-        return STEP_DONE;
-    }
-    span stored;
-    if (r->stored.size == 0 && cursor_take(in, (size_t)r->head.stored, &stored)) {
-        r->in_string = false;
-        return string_unpack(r, stored, in->offset, ret, e);
-    }
-    size_t owed = (size_t)r->head.stored - r->stored.size;
-    span piece;
-    bool taken = cursor_take(in, size_min(owed, cursor_left(in)), &piece);
-    assert(taken);
-    bool fits = buf_append(&r->stored, piece);
-    assert(fits);
-    if (r->stored.size < r->head.stored) return STEP_MORE;
-    r->in_string = false;
-    return string_unpack(r, buf_span(&r->stored), in->offset, ret, e);
 }
 
 static step header_read(rdb_reader *r, cursor *in, rdb_item *ret, err *e)
@@ -259,7 +195,7 @@ static step opcode_read(rdb_reader *r, cursor *in, rdb_item *ret, bool *ret_item
 static step aux_key_read(rdb_reader *r, cursor *in, err *e)
 {
     span name;
-    step s = string_read(r, in, &name, e);
+    step s = rdb_gather_read(&r->string, in, &name, e);
     if (s != STEP_DONE) return s;
     r->name.size = 0;
     bool fits = buf_append(&r->name, name);
@@ -284,12 +220,12 @@ step rdb_next(rdb_reader *r, cursor *in, rdb_item *ret, err *e)
             s = aux_key_read(r, in, e);
             break;
         case RDB_READER_AUX_VALUE:
-            s = string_read(r, in, &r->item.value, e);
+            s = rdb_gather_read(&r->string, in, &r->item.value, e);
             r->item.key = buf_span(&r->name);
             if (s == STEP_DONE) return item_done(r, RDB_ITEM_AUX, ret);
             break;
         case RDB_READER_FUNCTION:
-            s = string_read(r, in, &r->item.value, e);
+            s = rdb_gather_read(&r->string, in, &r->item.value, e);
             if (s == STEP_DONE) return item_done(r, RDB_ITEM_FUNCTION, ret);
             break;
         case RDB_READER_MODULE:
@@ -297,7 +233,7 @@ step rdb_next(rdb_reader *r, cursor *in, rdb_item *ret, err *e)
             if (s == STEP_DONE) return item_done(r, RDB_ITEM_MODULE_AUX, ret);
             break;
         case RDB_READER_KEY:
-            s = string_read(r, in, &r->item.key, e);
+            s = rdb_gather_read(&r->string, in, &r->item.key, e);
             if (s == STEP_DONE) return item_done(r, RDB_ITEM_KEY, ret);
             break;
         case RDB_READER_ENDED:

@@ -12,8 +12,7 @@
  * The checksum is the caller's: it alone sees the bytes of the values; see rdb_item_crc_size().
  * Format: valkey src/rdb.c, rdbLoadRioWithLoadingCtx. */
 #pragma once
-#include "base/buf.h"
-#include "rdb/text.h"
+#include "rdb/gather.h"
 #include "rdb/walk.h"
 
 #define RDB_HEADER_SIZE 9
@@ -76,14 +75,10 @@ typedef enum {
 /* Made by the caller, cleared by the caller; the fields are the reader's own. */
 typedef struct {
     rdb_reader_state state;
-    rdb_item item; /* what is known of the item being read */
-    bool begun;    /* item.offset is set */
-    bool in_string;
-    rdb_string_head head; /* of the string being read */
-    buf stored;           /* its bytes so far, when it does not fit the window */
-    buf text;             /* decompressed */
-    buf name;             /* the key of an auxiliary field */
-    rdb_decimal decimal;
+    rdb_item item;     /* what is known of the item being read */
+    bool begun;        /* item.offset is set */
+    rdb_gather string; /* the one being read */
+    buf name;          /* the key of an auxiliary field */
     rdb_walk walk;
 } rdb_reader;
 

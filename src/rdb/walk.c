@@ -1,6 +1,7 @@
 #include "rdb/walk.h"
 
 #include "rdb/text.h"
+#include "rdb/walk_internal.h"
 
 bool rdb_walk_begin(rdb_walk *w, uint8_t type, err *e)
 {
@@ -39,7 +40,7 @@ static const char *loop_end(const char *at)
     return at;
 }
 
-static step walk_count(rdb_walk *w, cursor *c, err *e)
+step rdb_walk_enter(rdb_walk *w, cursor *c, err *e)
 {
     uint64_t count = 0;
     step s = rdb_number_read(c, UINT64_MAX, &count, e);
@@ -57,7 +58,7 @@ static step walk_count(rdb_walk *w, cursor *c, err *e)
     return STEP_DONE;
 }
 
-static void walk_close(rdb_walk *w)
+void rdb_walk_close(rdb_walk *w)
 {
     assert(w->depth > 0);
     if (--w->loops[w->depth - 1].left > 0) {
@@ -175,10 +176,10 @@ static step walk_fields(rdb_walk *w, cursor *c, err *e)
             s = walk_module(w, c, e);
             break;
         case RDB_SHAPE_COUNT:
-            s = walk_count(w, c, e);
+            s = rdb_walk_enter(w, c, e);
             break;
         case RDB_SHAPE_CLOSE:
-            walk_close(w);
+            rdb_walk_close(w);
             continue;
         }
         if (s != STEP_DONE) return s;
