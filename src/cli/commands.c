@@ -1,0 +1,130 @@
+#include "cli/cli_internal.h"
+
+static bool run_help(const struct cli_options *o, int *ret_exit, err *e)
+{
+    (void)o;
+    (void)ret_exit;
+    (void)e;
+    help_overview(stdout);
+    return true;
+}
+
+static bool run_version(const struct cli_options *o, int *ret_exit, err *e)
+{
+    (void)o;
+    (void)ret_exit;
+    (void)e;
+    help_version(stdout);
+    return true;
+}
+
+static bool run_man(const struct cli_options *o, int *ret_exit, err *e)
+{
+    (void)o;
+    (void)ret_exit;
+    (void)e;
+    man_page(stdout);
+    return true;
+}
+
+const struct command cli_commands[CMD_COUNT] = {
+    [CMD_RUN] =
+        {"migrate run", "--source URL --target URL --workdir DIR [options]",
+         "copy everything, then follow the source until the cutover",
+         "Begins a move, or continues the one in the work directory: then the URLs are known "
+         "already. It can be stopped at any moment and run again. The target must be "
+         "empty, unless --target-policy says merge (its other keys stay) or replace (they "
+         "go).",
+         TOUCHES_WORKDIR | READS_SOURCE | WRITES_SOURCE | READS_TARGET | WRITES_TARGET, false,
+         cmd_migrate_run},
+    [CMD_STATUS] = {"migrate status", "--workdir DIR [--json]", "where the move stands",
+                    "Answers also when nothing runs: then with what was last known, and when.",
+                    TOUCHES_WORKDIR, false, cmd_migrate_status},
+    [CMD_PAUSE] = {"migrate pause", "--workdir DIR", "stop writing to the target for a while",
+                   "The source is still read, into the spool, so that nothing has to start over.",
+                   TOUCHES_WORKDIR, false, cmd_migrate_pause},
+    [CMD_RESUME] = {"migrate resume", "--workdir DIR", "end a pause",
+                    "Goes on where the pause began. To continue a move whose process ended, use "
+                    "'migrate run'.",
+                    TOUCHES_WORKDIR, false, cmd_migrate_resume},
+    [CMD_CUTOVER] =
+        {"migrate cutover", "--workdir DIR [options]",
+         "hold the writes, drain, fence the source, switch",
+         "Asks the running 'migrate run'. Until the switch hook has started, a missed "
+         "deadline goes back by itself and writes resume on the source. --dry-run prints "
+         "every command with its deadline.",
+         TOUCHES_WORKDIR, false, cmd_migrate_cutover},
+    [CMD_ABORT] = {"migrate abort", "--workdir DIR [options]",
+                   "give the move up and take back every change",
+                   "The source stays as it was. What was written to the target stays there.",
+                   TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_abort},
+    [CMD_FINISH] = {"migrate finish", "--workdir DIR [options]",
+                    "end the move after the switch: the point of no return",
+                    "Takes back the changes that the move made on both sides. After this there is "
+                    "no rollback.",
+                    TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_finish},
+    [CMD_VERIFY] = {"verify", "--source URL --target URL [options]",
+                    "compare two servers, live, in both directions",
+                    "Finds keys that are missing, extra, or different in value or TTL. Differences "
+                    "that writes under way explain are looked at again. Exit 1 when some remain.",
+                    READS_SOURCE | READS_TARGET | TOUCHES_WORKDIR, false, cmd_verify},
+    [CMD_HELP] = {"help", "[COMMAND]", "this overview, or the help of a command",
+                  "The same as COMMAND --help.", 0, false, run_help},
+    [CMD_VERSION] = {"version", "", "the version, and the date of the tables it knows",
+                     "The same as --version.", 0, false, run_version},
+    [CMD_MAN] = {"man", "", "print the manual page", "For 'make docs'.", 0, true, run_man},
+};
+
+bool command_in_group(const struct command *c, const char *group)
+{
+    size_t size = strlen(group);
+    return strncmp(c->path, group, size) == 0 && c->path[size] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < CMD_COUNT; i++)
+        if (command_in_group(&cli_commands[i], word)) return true;
+    return false;
+}
+
+/* The nearest command to what was typed; "status" finds "migrate status" too. */
+static bool refuse(const char *typed, err *e)
+{
+    const char *paths[CMD_COUNT * 2] = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < CMD_COUNT; i++)
+        if (!cli_commands[i].hidden) paths[count++] = cli_commands[i].path;
+    size_t visible = count;
+    for (size_t i = 0; i < visible; i++) {
+        const char *space = strchr(paths[i], ' ');
+        paths[count++] = space ? space + 1 : paths[i];
+    }
+    const char *near = nearest(typed, paths, count);
+    for (size_t i = 0; near && i < count; i++)
+        if (paths[i] == near) near = paths[i % visible];
+    (void)err_set(e, ERR_USAGE, "there is no command '%s'", span_show(span_text(typed)).text);
+    if (near) return err_hint(e, "did you mean 'handover %s'?", near);
+    return err_hint(e, "'handover --help' lists the commands");
+}
+
+bool command_find(int count, char *const *words, const struct command **ret, int *ret_words, err *e)
+{
+    assert(count > 0);
+    char two[128];
+    bool has_second = count > 1 && words[1][0] != '-';
+    (void)snprintf(two, sizeof two, "%s %s", words[0], has_second ? words[1] : ""); /* or cut */
+    for (size_t i = 0; i < CMD_COUNT; i++) {
+        bool one = strcmp(cli_commands[i].path, words[0]) == 0;
+        if (!one && !(has_second && strcmp(cli_commands[i].path, two) == 0)) continue;
+        *ret = &cli_commands[i];
+        *ret_words = one ? 1 : 2;
+        return true;
+    }
+    if (is_group(words[0]) && !has_second) {
+        *ret = NULL;
+        *ret_words = 1;
+        return true;
+    }
+    return refuse(is_group(words[0]) ? two : words[0], e);
+}
