@@ -172,11 +172,13 @@ def _compare_key(db, key, a, b, now_ms, tolerance_ms, held_allowed):
         yield Difference("value", db, key, a[0].decode())
 
 
-def _compare_all(a, b, tolerance_ms, held_allowed):
+def _compare_all(a, b, tolerance_ms, held_allowed, ignore):
     now_ms = int(time.time() * 1000)
     for db in sorted(a["keys"].keys() | b["keys"].keys()):
         left, right = a["keys"].get(db, {}), b["keys"].get(db, {})
         for key in left.keys() | right.keys():
+            if ignore and key.startswith(ignore):
+                continue
             l, r = left.get(key), right.get(key)
             if l != r or r[1] >= HELD:
                 yield from _compare_key(db, key, l, r, now_ms, tolerance_ms, held_allowed)
@@ -184,14 +186,15 @@ def _compare_all(a, b, tolerance_ms, held_allowed):
         yield Difference("function", None, f[0], "only on the source" if f in a["functions"] else "only on the target")
 
 
-def compare(source, target, tolerance_ms=0, held_allowed=False, prefix=None, both=None):
+def compare(source, target, tolerance_ms=0, held_allowed=False, prefix=None, ignore=None, both=None):
     """The list of differences, empty when the servers hold the same. Both are read at the same time,
-    each by a process of its own; writers must be still. `both` hands in two read_server() answers."""
+    each by a process of its own; writers must be still, but for keys that begin with `ignore`.
+    `both` hands in two read_server() answers."""
     if both is None:
         context = multiprocessing.get_context("fork")
         with context.Pool(2) as pool:
             both = pool.starmap(read_server, [(_address(source), prefix), (_address(target), prefix)])
-    return sorted(_compare_all(*both, tolerance_ms, held_allowed), key=lambda d: (d.kind, d.db or 0, d.key))
+    return sorted(_compare_all(*both, tolerance_ms, held_allowed, ignore), key=lambda d: (d.kind, d.db or 0, d.key))
 
 
 def show(differences, limit=20):

@@ -1,0 +1,156 @@
+"""The cutover: the writer follows, nothing acknowledged is lost, the hold is short, a miss goes back."""
+
+import random
+import threading
+
+import pytest
+import redis
+
+import reader
+import tool
+from fill import fill
+from servers import wait_until
+from workload import Workload
+
+WRITER_KEYS = b"w:"
+HOLD_MAX_MS = 1000 * tool.SLOW
+
+
+def assert_moved_whole(pair, writer):
+    writer.wait_moved()
+    writer.wait_writes(2000)
+    report = writer.stop()
+    assert report["wrong"] == [] and report["address"] == pair.target.address
+    assert writer.check(pair.target) == []
+    assert 0 < report["hold_ms"] <= HOLD_MAX_MS
+    found = reader.compare(pair.source, pair.target, ignore=WRITER_KEYS)
+    assert found == [], reader.show(found)
+    return report
+
+
+def test_an_automatic_cutover_takes_the_writer_along_and_loses_nothing(pair, migration):
+    fill(pair.source, 30_000)
+    with Workload(pair.source, seed=11) as writer:
+        migration.start("--cutover", "auto", "--switch-hook", writer.hook())
+        migration.wait_phase("switched", deadline_s=120)
+        assert_moved_whole(pair, writer)
+        assert migration.wait_exit() == tool.DONE, migration.log()
+        assert migration.command("finish").returncode == tool.DONE
+        assert migration.phase() == "finished"
+
+
+def test_a_manual_cutover_waits_for_the_operator(pair, migration):
+    fill(pair.source, 10_000, expiring_ms=(500, 20_000))
+    with Workload(pair.source, seed=12) as writer:
+        migration.start("--switch-hook", writer.hook())
+        migration.wait_phase("in-sync", "verified")
+        writer.wait_writes(5000)
+        assert writer.report()["address"] == pair.source.address
+        done = migration.command("cutover", "--skip-verify")
+        assert done.returncode == tool.DONE, done.stdout + done.stderr
+        assert migration.phase() == "switched"
+        assert_moved_whole(pair, writer)
+
+
+def test_a_late_writer_at_the_source_gets_an_error_not_a_silent_loss(pair, migration):
+    migration.start("--cutover", "auto")
+    migration.wait_phase("switched")
+    with pair.source.client() as c:
+        with pytest.raises(redis.ResponseError):
+            c.set("late", "write")
+        assert c.get("late") is None
+    assert pair.target.client().set("late", "write")
+
+
+def test_a_dry_run_of_the_cutover_prints_its_steps_and_holds_nobody(pair, migration):
+    with Workload(pair.source, seed=13) as writer:
+        migration.start("--switch-hook", writer.hook())
+        migration.wait_phase("in-sync", "verified")
+        done = migration.command("cutover", "--dry-run")
+        assert done.returncode == tool.DONE, done.stderr
+        for step in ("CLIENT PAUSE", "REPLICAOF", "CLIENT UNPAUSE"):
+            assert step in done.stdout
+        writer.wait_writes(1000)
+        assert writer.report()["address"] == pair.source.address
+        assert pair.source.info("replication")["role"] == "master"
+
+
+def test_a_hook_that_fails_leaves_both_sides_fenced_until_the_operator_goes_back(pair, migration):
+    hook = migration.directory / "veto"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    with Workload(pair.source, seed=14) as writer:
+        migration.start("--switch-hook", hook)
+        migration.wait_phase("in-sync", "verified")
+        done = migration.command("cutover", "--skip-verify")
+        assert done.returncode != tool.DONE
+        assert migration.phase() == "fenced"
+        with pytest.raises(redis.ResponseError):
+            pair.source.client(socket_timeout=10).set("while fenced", "x")
+        assert migration.command("cutover", "--undo").returncode == tool.DONE
+        writer.wait_writes(1000)
+        report = writer.stop()
+        assert report["wrong"] == [] and report["address"] == pair.source.address
+        assert writer.check(pair.source) == []
+
+
+def test_kills_in_the_middle_of_a_cutover_lose_nothing(pair, migration):
+    rng = random.Random(15)
+    fill(pair.source, 5000)
+    with Workload(pair.source, seed=15) as writer:
+        for _ in range(8):
+            migration.start("--switch-hook", writer.hook())
+            phase = migration.wait_phase("in-sync", "verified", "fenced", "switched")
+            if phase == "switched":
+                break
+            killer = threading.Timer(rng.uniform(0, 0.06), migration.kill)
+            killer.start()
+            migration.command("cutover", "--skip-verify")
+            killer.join()
+            if writer.report().get("first_ack_second_ns"):
+                break
+        if not migration.running():
+            migration.start("--switch-hook", writer.hook())
+        if migration.wait_phase("in-sync", "verified", "fenced", "switched") != "switched":
+            wait_until(lambda: migration.command("cutover", "--skip-verify").returncode == tool.DONE, 60, "the cutover")
+        writer.wait_moved()
+        writer.wait_writes(1000)
+        report = writer.stop()
+        assert report["wrong"] == []
+        assert writer.check(pair.target) == []
+
+
+def test_a_miss_of_the_deadline_returns_to_the_source_by_itself(pair, migration):
+    with Workload(pair.source, seed=16) as writer:
+        migration.start("--switch-hook", writer.hook(), "--cutover-deadline", "200ms")
+        migration.wait_phase("in-sync", "verified")
+        # The target is busy for longer than the deadline: the drain cannot end in time.
+        busy = threading.Thread(target=lambda: pair.target.client().execute_command("DEBUG", "SLEEP", 3))
+        busy.start()
+        done = migration.command("cutover", "--skip-verify")
+        busy.join()
+        assert done.returncode != tool.DONE
+        writer.wait_writes(1000)
+        assert writer.report()["address"] == pair.source.address
+        migration.wait_phase("in-sync", "verified")
+        assert migration.command("cutover", "--skip-verify").returncode == tool.DONE
+        writer.wait_moved()
+        writer.wait_writes(1000)
+        assert writer.stop()["wrong"] == []
+        assert writer.check(pair.target) == []
+
+
+def test_a_ttl_renewed_after_the_cutover_is_not_ended_by_the_source(pair, migration):
+    with pair.source.client() as s, pair.target.client() as t:
+        migration.start("--cutover", "auto")
+        names = [f"session:{i}" for i in range(200)]
+        for n in names:
+            s.set(n, "x", px=4000)
+        migration.wait_phase("switched")
+        alive = [n for n in names if t.exists(n)]
+        assert alive
+        for n in alive:
+            t.pexpire(n, 60_000)
+        wait_until(lambda: s.get(names[-1]) is None, 30, "the expiry at the source")
+        assert t.exists(*alive) == len(alive)
+        assert all(0 < t.pttl(n) <= 60_000 for n in alive)
