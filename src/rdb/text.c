@@ -27,8 +27,23 @@ static step lzf_head_read(cursor *c, uint64_t max, rdb_string_head *ret, err *e)
     return STEP_DONE;
 }
 
+/* The two forms that nearly all strings have: raw, of less than 64 bytes or less than 16 KiB. */
+static inline bool short_head_read(cursor *in, uint64_t max, rdb_string_head *ret)
+{
+    size_t left = cursor_left(in);
+    if (left < 2 || *in->at >= 0x80) return false;
+    size_t bytes = *in->at < 0x40 ? 1 : 2;
+    uint64_t size = bytes == 1 ? in->at[0] : (uint64_t)(in->at[0] & 0x3f) << 8 | in->at[1];
+    if (size > max) return false; /* the long way names it */
+    *ret = (rdb_string_head){.form = RDB_STRING_RAW, .stored = size, .size = size};
+    in->at += bytes;
+    in->offset += bytes;
+    return true;
+}
+
 step rdb_string_head_read(cursor *in, uint64_t max, rdb_string_head *ret, err *e)
 {
+    if (short_head_read(in, max, ret)) return STEP_DONE;
     cursor c = *in;
     rdb_length length = {0};
     step s = rdb_length_read(&c, max, &length, e);

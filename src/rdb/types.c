@@ -79,6 +79,8 @@ const rdb_type *rdb_type_row(size_t index)
 const rdb_type *rdb_type_find(uint8_t number, uint16_t version)
 {
     bool is_valkey = version >= RDB_VERSION_VALKEY_MIN;
+    size_t guess = number < 8 ? number : (size_t)number - 1; /* there is no type 8 */
+    if (number < TYPE_DIVERGES && types[guess].number == number) return &types[guess];
     for (size_t i = 0; i < COUNT_OF(types); i++)
         if (types[i].number == number &&
             (number < TYPE_DIVERGES || types[i].is_valkey == is_valkey))
@@ -88,6 +90,7 @@ const rdb_type *rdb_type_find(uint8_t number, uint16_t version)
 
 const rdb_type *rdb_type_any(uint8_t number)
 {
+    if (number < TYPE_DIVERGES) return rdb_type_find(number, 0);
     for (size_t i = 0; i < COUNT_OF(types); i++)
         if (types[i].number == number) return &types[i];
     return NULL;

@@ -136,13 +136,14 @@ static step walk_number(rdb_walk *w, cursor *c, err *e)
     return s;
 }
 
-/* The common field: a raw string of less than 64 bytes that is wholly here. */
+/* The common field: a raw string of less than 16 KiB that is wholly here. */
 static inline bool walk_short_string(rdb_walk *w, cursor *c)
 {
     size_t left = cursor_left(c);
-    if (left == 0) return false;
-    size_t size = (size_t)*c->at + 1;
-    if (size > 64 || size > left) return false;
+    if (left < 2 || *c->at >= 0x80) return false;
+    size_t size =
+        *c->at < 0x40 ? 1 + (size_t)c->at[0] : 2 + ((size_t)(c->at[0] & 0x3f) << 8 | c->at[1]);
+    if (size > left) return false;
     c->at += size;
     c->offset += size;
     w->at++;
