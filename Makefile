@@ -45,7 +45,7 @@ soak: setup-test all engines ## moves under load with kills for `seconds`, until
 fmt: setup-lint ## clang-format over all C files
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
 
-lint: setup-lint setup all ## format, clang-tidy, cppcheck, layering, limits
+lint: setup-lint ## format, clang-tidy, cppcheck, layering, limits
 	@tools/lint.sh
 
 docs: all ## the pages made from the command table

@@ -1,0 +1,83 @@
+#!/bin/sh
+# tools/test.sh [PART...]: what `make test` runs. Parts: build unit asan integration fuzz layering;
+# without one, all. Every cmocka test, pytest test and other check counts one. The last line is
+# 'N passed, N failed'. Environment: FUZZ_SECONDS per target (10), PYTEST_ARGS.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tools/checks.sh
+python=/usr/bin/python3
+parts=${*:-build unit asan integration fuzz layering}
+
+wanted() {
+    case " $parts " in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
+# unit DIRECTORY: every cmocka program of a build, each of its tests counted by itself.
+unit() {
+    for program in $(find "$1/tests/unit" -maxdepth 1 -name '*_test' -type f -perm -u+x | sort); do
+        log=$scratch/unit
+        CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$program" >"$log" 2>&1
+        code=$?
+        good=$(grep -c '^ok ' "$log")
+        bad=$(grep -c '^not ok ' "$log")
+        # A program that crashed, or failed without saying in which test, is a failure of its own.
+        [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+        count "$program" "$good" "$bad"
+        if [ "$bad" -gt 0 ]; then
+            grep -v '^ok ' "$log" | tail -n 60 | sed 's/^/    /'
+            echo "FAILED  $program: $bad of $((good + bad)); alone: $program"
+        else
+            echo "ok      $program: $good"
+        fi
+    done
+}
+
+# integration NAME ARGUMENTS...: pytest, its tests counted; the details stand above the summary.
+integration() {
+    name=$1
+    shift
+    log=$scratch/pytest
+    $python -m pytest -p no:cacheprovider -q --tb=short -o console_output_style=classic \
+        --durations=5 "$@" ${PYTEST_ARGS-} 2>&1 | tee "$log"
+    number() { tail -n 1 "$log" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0; }
+    bad=$(($(number failed) + $(number error)))
+    good=$(number passed)
+    [ "$((good + bad))" -gt 0 ] || bad=1
+    count "$name" "$good" "$bad"
+}
+
+fuzz() {
+    found=0
+    for program in build-fuzz/tests/fuzz/*_fuzz; do
+        [ -x "$program" ] || continue
+        found=1
+        check "fuzz $(basename "$program" _fuzz), ${FUZZ_SECONDS:-10} s" tools/fuzz.sh "${FUZZ_SECONDS:-10}" "$(basename "$program" _fuzz)"
+    done
+    [ "$found" = 1 ] || echo "no fuzz targets"
+}
+
+export PYTHONDONTWRITEBYTECODE=1
+have_release=1
+if wanted build; then check "gcc release build without a warning" make all || have_release=0; fi
+if wanted layering; then check "includes keep to the layers" tests/layering.sh; fi
+if wanted unit && [ "$have_release" = 1 ]; then unit build; fi
+if wanted asan; then
+    if check "clang sanitizer build without a warning" tools/build.sh asan; then
+        unit build-asan
+        have_asan=1
+    fi
+fi
+if wanted integration && [ "$have_release" = 1 ]; then
+    integration "integration" tests/integration
+fi
+if wanted integration && [ "${have_asan-0}" = 1 ] && [ -x build-asan/handover ]; then
+    # A slice under the sanitizers: a full move, cuts, a second snapshot, a cutover, a verification.
+    HANDOVER_BIN=$PWD/build-asan/handover HANDOVER_SLOW=4 integration "integration with sanitizers" \
+        tests/integration/test_move.py tests/integration/test_resume.py tests/integration/test_cutover.py \
+        tests/integration/test_verify.py -k "arrives_whole or cut_connections or second_full_resync or automatic_cutover or planted_difference or code_2"
+fi
+if wanted fuzz && check "fuzz build without a warning" tools/build.sh fuzz; then fuzz; fi
+finish
