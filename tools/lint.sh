@@ -1,10 +1,10 @@
 #!/bin/sh
-# tools/lint.sh [CHECK...]: what `make lint` runs. Checks: format tidy cppcheck layering length words
-# scripts clang; without one, all. The last line is 'N passed, N failed'.
+# tools/lint.sh [CHECK...]: what `make lint` runs. Checks: format layering length words scripts docs
+# clang cppcheck tidy; without one, all. The last line is 'N passed, N failed'.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/checks.sh
-checks=${*:-format layering length words scripts clang cppcheck tidy}
+checks=${*:-format layering length words scripts docs clang cppcheck tidy}
 
 sources() { git ls-files -co --exclude-standard -- '*.c' '*.h'; }
 
@@ -34,6 +34,8 @@ for path in subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.p
 END
 }
 
+pages() { make -s all && tools/docs.sh --check; }
+
 clang_build() { tools/build.sh clang; }
 
 tidy() {
@@ -53,6 +55,7 @@ for one in $checks; do
     length) check "no file is over 1200 lines" length ;;
     words) check "no file names a machine's own paths" words ;;
     scripts) check "scripts parse" scripts ;;
+    docs) check "docs are what the program says" pages ;;
     clang) check "clang release build without a warning" clang_build ;;
     cppcheck) check "cppcheck" cpp_check ;;
     tidy) check "clang-tidy" tidy ;;
