@@ -2,6 +2,7 @@
 #pragma once
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "migrate/migrate.h"
 
 /* --- commands (commands.c) ------------------------------------------------------------------- */
 
@@ -183,3 +184,4 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 
 cli_command cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
     cmd_migrate_cutover, cmd_migrate_abort, cmd_migrate_finish, cmd_verify;
+migrate_verify_run cmd_verify_for_move;

@@ -1,48 +1,120 @@
 #include "cli/cli_internal.h"
+#include "cli/urls.h"
+#include "migrate/migrate.h"
 
-static bool missing(const struct cli_options *o, err *e)
+/* One row: the word of a choice and what it means. */
+typedef struct {
+    const char *word;
+    int value;
+} choice;
+
+static const choice policies[] = {
+    {"empty", TARGET_EMPTY}, {"merge", TARGET_MERGE}, {"replace", TARGET_REPLACE}, {NULL, 0}};
+static const choice progresses[] = {{"auto", PROGRESS_AUTO},
+                                    {"line", PROGRESS_LINE},
+                                    {"plain", PROGRESS_PLAIN},
+                                    {"none", PROGRESS_NONE},
+                                    {NULL, 0}};
+
+static int choice_of(const struct cli_options *o, const char *name, const choice *choices)
 {
-    return err_set(e, ERR_STATE, "'%s' is not built yet", o->command->path);
+    for (size_t i = 0; choices[i].word; i++)
+        if (cli_is(o, name, choices[i].word)) return choices[i].value;
+    return 0;
+}
+
+static void run_options(const struct cli_options *o, migrate_options *ret)
+{
+    ret->cutover_auto = cli_is(o, "cutover", "auto");
+    ret->verify = cli_is(o, "verify", "yes");
+    ret->dry_run = cli_flag(o, "dry-run");
+    ret->policy = (target_policy)choice_of(o, "target-policy", policies);
+    ret->progress = (progress_kind)choice_of(o, "progress", progresses);
+    ret->flush_pass = cli_is(o, "flush-policy", "pass");
+    ret->allow_target_config = cli_flag(o, "allow-target-config");
+    ret->accepted_count = cli_list(o, "accept", &ret->accepted);
+    ret->spool_bytes_max = cli_size(o, "spool-max");
+    ret->spool_segment_bytes = cli_size(o, "spool-segment");
+    ret->hold_horizon_ms = cli_duration_ms(o, "hold-horizon");
+    ret->cutover_deadline_ms = cli_duration_ms(o, "cutover-deadline");
+    ret->lag_max_ms = cli_duration_ms(o, "lag-max");
+    ret->switch_hook = cli_text(o, "switch-hook");
+    ret->verify_run = cmd_verify_for_move;
+    if (cli_flag(o, "quiet")) ret->progress = PROGRESS_NONE;
+}
+
+static bool server_options(const struct cli_options *o, migrate_options *ret, err *e)
+{
+    *ret = (migrate_options){.workdir = cli_text(o, "workdir"), .progress = PROGRESS_NONE};
+    return urls_read(o, &ret->source, &ret->target, e);
+}
+
+static void move_options_clear(migrate_options *m)
+{
+    engine_url_clear(&m->source);
+    engine_url_clear(&m->target);
 }
 
 bool cmd_migrate_run(const struct cli_options *o, int *ret_exit, err *e)
 {
-    (void)ret_exit;
-    return missing(o, e);
+    migrate_options m;
+    if (!server_options(o, &m, e)) return false;
+    run_options(o, &m);
+    bool good = migrate_run(&m, ret_exit, e);
+    move_options_clear(&m);
+    return good;
 }
 
 bool cmd_migrate_status(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
-    return missing(o, e);
+    return migrate_status(cli_text(o, "workdir"), cli_flag(o, "json"), e);
 }
 
 bool cmd_migrate_pause(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
-    return missing(o, e);
+    return migrate_pause(cli_text(o, "workdir"), true, e);
 }
 
 bool cmd_migrate_resume(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
-    return missing(o, e);
+    return migrate_pause(cli_text(o, "workdir"), false, e);
 }
 
 bool cmd_migrate_cutover(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
-    return missing(o, e);
+    migrate_options m;
+    cutover_order order = {.dry_run = cli_flag(o, "dry-run"),
+                           .force = cli_flag(o, "force"),
+                           .undo = cli_flag(o, "undo"),
+                           .skip_verify = cli_flag(o, "skip-verify")};
+    if (order.force && order.undo)
+        return err_set(e, ERR_USAGE, "'--force' and '--undo' exclude each other");
+    if (!server_options(o, &m, e)) return false;
+    bool good = migrate_cutover(&m, &order, e);
+    move_options_clear(&m);
+    return good;
 }
 
 bool cmd_migrate_abort(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
-    return missing(o, e);
+    migrate_options m;
+    if (!server_options(o, &m, e)) return false;
+    bool good = migrate_abort(&m, e);
+    move_options_clear(&m);
+    return good;
 }
 
 bool cmd_migrate_finish(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
-    return missing(o, e);
+    migrate_options m;
+    if (!server_options(o, &m, e)) return false;
+    bool good = migrate_finish(&m, cli_flag(o, "keep-fence"), e);
+    move_options_clear(&m);
+    return good;
 }

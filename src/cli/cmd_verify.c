@@ -1,8 +1,87 @@
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/log.h"
 #include "cli/cli_internal.h"
+#include "cli/urls.h"
+#include "journal/journal.h"
+#include "verify/print.h"
+#include "verify/verify.h"
+
+static atomic_bool stop_asked;
+
+static void stop_ask(int number)
+{
+    (void)number;
+    atomic_store_explicit(&stop_asked, true, memory_order_relaxed);
+}
+
+static void signals_take(void)
+{
+    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = SA_RESETHAND};
+    (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+static void progress_draw(void *context, const verify_progress *p)
+{
+    char line[200];
+    (void)context;
+    double part = p->keys_all ? 100.0 * (double)p->keys / (double)p->keys_all : 100.0;
+    (void)snprintf(line, sizeof line,
+                   "verify: %s, db %d: %" PRIu64 " of about %" PRIu64 " (%.0f %%), %" PRIu64
+                   " to look at again",
+                   p->phase, p->db, p->keys, p->keys_all, part > 100 ? 100 : part, p->suspects);
+    log_status(line);
+}
+
+/* Writes the result into the journal of the move. */
+static bool result_note(const char *workdir, const verify_result *r, err *e)
+{
+    struct journal *j = NULL;
+    if (!journal_open(workdir, false, &j, e)) return false;
+    CLEANUP(mem_free_at) char *detail = verify_json(r);
+    uint64_t differences = verify_differences(r);
+    struct journal_verification row = {.result = differences == 0 ? "equal" : "different",
+                                       .keys = r->compared,
+                                       .differences = differences,
+                                       .seconds = r->seconds,
+                                       .detail = detail};
+    bool noted = journal_verification_add(j, &row, e);
+    journal_close(j);
+    return noted;
+}
+
+static bool result_print(const struct cli_options *o, const verify_result *r, err *e)
+{
+    if (!cli_flag(o, "json")) {
+        verify_print_text(r, stdout);
+        return true;
+    }
+    return verify_print_json(r, stdout) || err_set(e, ERR_IO, "the result could not be written");
+}
 
 bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
 {
-    (void)o;
-    (void)ret_exit;
-    return err_set(e, ERR_STATE, "'verify' is not built yet");
+    engine_url source = {0};
+    engine_url target = {0};
+    verify_result result = {0};
+    if (!urls_read(o, &source, &target, e)) return false;
+    verify_options options = {.source = &source,
+                              .target = &target,
+                              .ttl_tolerance_ms = cli_duration_ms(o, "ttl-tolerance"),
+                              .rounds = (int)cli_count(o, "rounds"),
+                              .stop = &stop_asked};
+    if (isatty(STDERR_FILENO) && !cli_flag(o, "quiet")) options.progress = progress_draw;
+    signals_take();
+    bool done = verify_run(&options, &result, e);
+    if (options.progress) log_status(NULL);
+    const char *workdir = cli_text(o, "workdir");
+    done = done && result_print(o, &result, e) && (!workdir || result_note(workdir, &result, e));
+    if (done && verify_differences(&result) > 0) *ret_exit = 1;
+    verify_result_clear(&result);
+    engine_url_clear(&source);
+    engine_url_clear(&target);
+    return done;
 }

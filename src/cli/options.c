@@ -3,7 +3,7 @@
 #define FOR(command) (1U << CMD_##command)
 #define FOR_MIGRATE                                                                                \
     (FOR(RUN) | FOR(STATUS) | FOR(PAUSE) | FOR(RESUME) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH))
-#define FOR_SERVERS (FOR(RUN) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
+#define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
 #define FOR_ALL ((1U << CMD_COUNT) - 1)
 #define GIB (1024 * MIB)
 #define SECOND_MS UINT64_C(1000)

@@ -399,7 +399,8 @@ static bool record_append(spool *s, spool_lane lane, const record_head *h, span 
                             {.iov_base = (void *)(uintptr_t)payload.at, .iov_len = payload.size}};
     size_t size = sizeof bytes + payload.size;
     if (!write_whole(l->fd, parts, payload.size ? 2 : 1, size, e)) {
-        (void)ftruncate(l->fd, (off_t)g->file_bytes); /* a torn record would be cut off later */
+        /* When even that fails, the torn record is cut off at the next start. */
+        if (ftruncate(l->fd, (off_t)g->file_bytes) < 0) writer_close(l);
         return err_wrap(e, "spool in '%s'", s->dir);
     }
     g->file_bytes += size;

@@ -1,0 +1,8 @@
+/* cli/urls.h: the servers a command names, with the passwords that came beside the URLs. */
+#pragma once
+#include "cli/cli.h"
+#include "engine/url.h"
+
+/* Not given: only the password is set (the journal knows the rest). The caller clears it. */
+bool urls_read(const struct cli_options *o, engine_url *ret_source, engine_url *ret_target, err *e)
+    MUST_CHECK;

@@ -1,0 +1,14 @@
+/* migrate/control.h: the Unix socket in the work directory (0600) over which other terminals ask
+ * for the status and give orders. One line of JSON each way; the control plane may be simple. */
+#pragma once
+#include "migrate/move.h"
+
+typedef struct control control;
+
+/* Serves on a thread of its own until stopped. */
+bool control_start(move *m, control **ret, err *e) MUST_CHECK;
+void control_stop(control *c);
+
+/* The asking side. ERR_STATE: no process runs the move. */
+bool control_ask_status(const char *workdir, char **ret_json, err *e) MUST_CHECK;
+bool control_ask(const char *workdir, const move_order *o, char **ret_text, err *e) MUST_CHECK;

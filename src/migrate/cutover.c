@@ -1,0 +1,445 @@
+#include "migrate/cutover.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "migrate/changes.h"
+#include "migrate/facts.h"
+#include "migrate/hook.h"
+
+#define DRAIN_MS 1000
+#define REPLICAS_MS 1000
+#define HOOK_TIMEOUT_MS 60000
+#define KILL_GRACE_US 200000
+#define FENCE_HOST "127.0.0.1"
+#define FENCE_PORT 1
+#define FENCE_PORT_TEXT "1"
+/* A verification older than this says little about now. */
+#define VERIFICATION_AGE_MAX_MS (INT64_C(24) * 3600 * 1000)
+
+typedef struct {
+    move *m;
+    const cutover_order *order;
+    int64_t number;       /* of this attempt */
+    int64_t hold_ns;      /* when the hold began */
+    int64_t released_ns;  /* when the clients were let go */
+    uint64_t hold_offset; /* F1 */
+    uint64_t fence_offset;
+    int64_t released_at_ms; /* wall clock of the pass over far expiries */
+} attempt;
+
+typedef bool step_run(attempt *a, err *e);
+
+static bool step_check(attempt *a, err *e);
+static bool step_release_expiries(attempt *a, err *e);
+static bool step_hold(attempt *a, err *e);
+static bool step_drain(attempt *a, err *e);
+static bool step_fence(attempt *a, err *e);
+static bool step_drain_again(attempt *a, err *e);
+static bool step_settle(attempt *a, err *e);
+static bool step_switch(attempt *a, err *e);
+static bool step_let_go(attempt *a, err *e);
+static bool step_kill(attempt *a, err *e);
+
+/* One row per step; the texts are what --dry-run prints. %ms is the deadline of the hold. */
+static const struct step_row {
+    int number;
+    const char *name;
+    const char *sends;
+    bool undoable; /* a miss in it is taken back */
+    step_run *run;
+} steps[] = {
+    {1, "check", "nothing: lag, quarantine, verification, hook, fence address", true, step_check},
+    {2, "release far expiries",
+     "target: SCAN and EVAL (PEXPIREAT of held keys that live longer than 60 s)", true,
+     step_release_expiries},
+    {3, "hold", "source: MULTI; CLIENT PAUSE %ms WRITE; INFO replication; EXEC", true, step_hold},
+    {4, "drain", "nothing: the link applies everything up to that offset, within 1000 ms", true,
+     step_drain},
+    {5, "fence", "source: MULTI; REPLICAOF 127.0.0.1 1; INFO replication; EXEC", true, step_fence},
+    {6, "drain again", "nothing: everything up to the fence's offset, within 1000 ms", true,
+     step_drain_again},
+    {7, "settle",
+     "target: INFO replication (its replicas hold all), EVAL (PEXPIREAT of the last held keys)",
+     true, step_settle},
+    {8, "switch", "runs the switch hook; from here on only the operator turns back", false,
+     step_switch},
+    {9, "let go", "source: CLIENT UNPAUSE (waiting writers get READONLY, blocked ones UNBLOCKED)",
+     false, step_let_go},
+    {10, "disconnect", "source: CLIENT KILL TYPE normal, after 200 ms (clients resolve again)",
+     false, step_kill},
+};
+
+static bool quarantine_is_clear(move *m, err *e)
+{
+    struct journal_quarantine_count count = {0};
+    if (!journal_quarantine_count(m->journal, &count, e)) return false;
+    if (count.all == count.accepted) return true;
+    err_set(e, ERR_STATE, "%" PRIu64 " key%s in quarantine: not on the target, or different there",
+            count.all - count.accepted, count.all - count.accepted == 1 ? " is" : "s are");
+    return err_hint(
+        e, "see 'handover migrate status'; a verification that finds both sides equal clears them");
+}
+
+static bool verification_is_fresh(move *m, bool skip, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    struct journal_verification v = {0};
+    if (skip) return true;
+    if (!journal_verification_last(m->journal, &memory, &v, e)) return false;
+    int64_t age_ms = clock_wall_ms() - v.at_ms;
+    if (v.at_ms > 0 && v.differences == 0 && age_ms <= VERIFICATION_AGE_MAX_MS) return true;
+    if (v.at_ms == 0)
+        err_set(e, ERR_STATE, "the target was never verified");
+    else if (v.differences > 0)
+        err_set(e, ERR_STATE, "the last verification found %" PRIu64 " differences", v.differences);
+    else
+        err_set(e, ERR_STATE, "the last verification is %" PRId64 " hours old", age_ms / 3600000);
+    return err_hint(e, "run 'handover verify --workdir %s ...', or take it on with '--skip-verify'",
+                    m->options->workdir);
+}
+
+/* REPLICAOF an address where a server answers would overwrite the source's data. From here this can
+ * be seen only when the source is on this machine. */
+static bool fence_address_is_free(move *m, err *e)
+{
+    if (!net_conn_is_local(engine_conn(m->source))) return true;
+    net_target t = {.host = FENCE_HOST, .port = FENCE_PORT, .in_max = 4 * KIB, .out_max = 4 * KIB};
+    net_conn *c = NULL;
+    err ignored;
+    if (!net_conn_open(m->loop, &t, deadline_in_ms(500), &c, &ignored)) return true;
+    net_conn_free(c);
+    err_set(e, ERR_STATE,
+            "something listens on " FENCE_HOST ":" FENCE_PORT_TEXT
+            ", where the fence points the source to");
+    return err_hint(e, "stop it for the time of the cutover");
+}
+
+static bool step_check(attempt *a, err *e)
+{
+    move *m = a->m;
+    link_status s = link_status_get(m->link);
+    if (s.phase != LINK_STREAM || s.lag_ms > m->options->lag_max_ms) {
+        err_set(e, ERR_STATE,
+                "the link is %" PRId64 " ms behind (at most %" PRId64 " for a cutover)", s.lag_ms,
+                m->options->lag_max_ms);
+        return err_hint(e, "wait until it is in sync, or raise --lag-max");
+    }
+    return quarantine_is_clear(m, e) && verification_is_fresh(m, a->order->skip_verify, e) &&
+           (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
+           move_source(m, e) && move_target(m, e) && fence_address_is_free(m, e);
+}
+
+/* Far ones first, which may take a while under traffic; then those that got near meanwhile, so
+ * that only a few are left for the time of the hold. */
+static bool step_release_expiries(attempt *a, err *e)
+{
+    release_result far = {0};
+    release_result near = {0};
+    int64_t guard_ms = GUARD_FAR_MS;
+    for (int again = 0; again < 3; again++) {
+        a->released_at_ms = clock_wall_ms();
+        if (!link_release_far(a->m->link, a->m->target, guard_ms, &far, e)) return false;
+        /* A pass that took too long of its own guard is done again with a larger one. */
+        int64_t took_ms = clock_wall_ms() - a->released_at_ms;
+        if (took_ms * 3 < guard_ms) break;
+        guard_ms = took_ms * 4;
+    }
+    if (!link_release_near(a->m->link, a->m->target, GUARD_NEAR_MS, &near, e)) return false;
+    log_debug("released %" PRIu64 " held expiries, %" PRIu64 " stay held",
+              far.released + near.released, near.held);
+    return true;
+}
+
+/* The offset in the INFO text of an EXEC's second element. */
+static bool offset_in_exec(const reply *exec, uint64_t *ret, err *e)
+{
+    if (exec->kind == REPLY_ARRAY && exec->count == 2 && !reply_is_error(&exec->items[0]) &&
+        info_u64(exec->items[1].text, "master_repl_offset", ret))
+        return true;
+    const reply *told = exec->kind == REPLY_ARRAY && exec->count > 0 ? &exec->items[0] : exec;
+    err_set(e, ERR_REFUSED, "the source answered: %s", span_show(told->text).text);
+    return err_blame(e, SIDE_SOURCE);
+}
+
+/* MULTI; the command; INFO replication; EXEC in one go: the offset is exactly that of the act. */
+static bool act_and_read(move *m, size_t count, const char *const *args, uint64_t *ret, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    CLEANUP(buf_clear) buf out = buf_of(4 * KIB);
+    static const char *const multi[] = {"MULTI"};
+    static const char *const info[] = {"INFO", "replication"};
+    static const char *const exec[] = {"EXEC"};
+    bool fits = resp_texts(&out, 1, multi) && resp_texts(&out, count, args) &&
+                resp_texts(&out, 2, info) && resp_texts(&out, 1, exec);
+    assert(fits);
+    const reply *answers[4];
+    return engine_pipeline(m->source, &memory, buf_span(&out), 4, answers, e) &&
+           offset_in_exec(answers[3], ret, e);
+}
+
+static bool step_hold(attempt *a, err *e)
+{
+    char ms[24];
+    (void)snprintf(ms, sizeof ms, "%" PRId64, a->m->options->cutover_deadline_ms);
+    const char *const args[] = {"CLIENT", "PAUSE", ms, "WRITE"};
+    a->hold_ns = clock_ns();
+    return act_and_read(a->m, COUNT_OF(args), args, &a->hold_offset, e);
+}
+
+static bool step_drain(attempt *a, err *e)
+{
+    return link_drain(a->m->link, a->hold_offset, deadline_in_ms(DRAIN_MS), e);
+}
+
+static bool step_fence(attempt *a, err *e)
+{
+    const char *const args[] = {"REPLICAOF", FENCE_HOST, FENCE_PORT_TEXT};
+    return act_and_read(a->m, COUNT_OF(args), args, &a->fence_offset, e);
+}
+
+static bool step_drain_again(attempt *a, err *e)
+{
+    return link_drain(a->m->link, a->fence_offset, deadline_in_ms(DRAIN_MS), e);
+}
+
+static bool replicas_wait(move *m, err *e)
+{
+    int64_t deadline = deadline_in_ms(REPLICAS_MS);
+    for (;;) {
+        bool there = false;
+        if (!link_replicas_caught_up(m->target, &there, e)) return false;
+        if (there) return true;
+        if (deadline_left_ms(deadline) == 0) {
+            err_set(e, ERR_TIMEOUT, "the target's replicas did not catch up within %d ms",
+                    REPLICAS_MS);
+            return err_blame(e, SIDE_TARGET);
+        }
+        (void)usleep(500);
+    }
+}
+
+static bool time_is_left(const attempt *a, err *e)
+{
+    int64_t used_ms = (clock_ns() - a->hold_ns) / NS_PER_MS;
+    if (used_ms < a->m->options->cutover_deadline_ms) return true;
+    return err_set(e, ERR_TIMEOUT, "the hold took %" PRId64 " ms, its deadline is %" PRId64,
+                   used_ms, a->m->options->cutover_deadline_ms);
+}
+
+/* Nothing more of the source is applied (R21); the last held expiries become real. */
+static bool step_settle(attempt *a, err *e)
+{
+    release_result last = {0};
+    link_limit(a->m->link, a->fence_offset);
+    return link_release_near(a->m->link, a->m->target, 0, &last, e) && replicas_wait(a->m, e) &&
+           time_is_left(a, e);
+}
+
+static bool step_switch(attempt *a, err *e)
+{
+    const migrate_options *o = a->m->options;
+    if (!o->switch_hook) return true;
+    hook h = {.file = o->switch_hook,
+              .phase = "switch",
+              .source_host = a->m->source_url.host,
+              .source_port = a->m->source_url.port,
+              .target_host = a->m->target_url.host,
+              .target_port = a->m->target_url.port,
+              .workdir = o->workdir,
+              .timeout_ms = HOOK_TIMEOUT_MS};
+    if (hook_run(&h, e)) return true;
+    return err_hint(
+        e, "both sides are fenced and wait for you: 'migrate cutover --force' if the "
+           "clients are on the target, 'migrate cutover --undo' if they are on the source");
+}
+
+static bool step_let_go(attempt *a, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    if (!move_source(a->m, e) || !engine_ask(a->m->source, &memory, &r, e, "CLIENT", "UNPAUSE"))
+        return false;
+    a->released_ns = clock_ns();
+    return true;
+}
+
+static bool step_kill(attempt *a, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    (void)usleep(KILL_GRACE_US);
+    return move_source(a->m, e) &&
+           engine_ask(a->m->source, &memory, &r, e, "CLIENT", "KILL", "TYPE", "normal");
+}
+
+/* Changes that a step makes are in the journal before the hold begins: writing them costs a sync
+ * of the disk, and under the hold every millisecond counts. */
+static bool changes_plan(attempt *a, err *e)
+{
+    return change_plan_once(a->m, CHANGE_PAUSE, NULL, e) &&
+           change_plan_once(a->m, CHANGE_FENCE, NULL, e);
+}
+
+static bool step_do(attempt *a, const struct step_row *row, err *e)
+{
+    struct journal_step s = {
+        .cutover = a->number, .number = row->number, .name = row->name, .text = row->sends};
+    int64_t id = 0;
+    if (!journal_step_begin(a->m->journal, &s, &id, e)) return false;
+    bool done = row->run(a, e);
+    err second = {0};
+    char result[600];
+    (void)snprintf(result, sizeof result, "%s%s", done ? "done" : "missed: ", done ? "" : e->text);
+    if (!journal_step_end(a->m->journal, id, result, &second)) log_warn("%s", second.text);
+    return done || err_wrap(e, "cutover, step %d (%s)", row->number, row->name);
+}
+
+/* Back to before: writes resume on the source, the link goes on. */
+static bool attempt_undo(attempt *a, err *e)
+{
+    release_result held = {0};
+    bool done = change_undo(a->m, CHANGE_FENCE, e) && change_undo(a->m, CHANGE_PAUSE, e);
+    link_limit(a->m->link, UINT64_MAX);
+    return done && move_target(a->m, e) && link_hold_again(a->m->link, a->m->target, &held, e);
+}
+
+static bool back_to_following(move *m, const char *why, err *e)
+{
+    journal_state now;
+    if (!move_state(m, &now, e)) return false;
+    if (now != JOURNAL_FENCED) return true;
+    return move_enter(m, JOURNAL_CATCHING_UP, why, e);
+}
+
+static bool cutover_missed(attempt *a, err *e)
+{
+    err second = {0};
+    if (!attempt_undo(a, &second))
+        log_error(
+            "taking the cutover back: %s; writes on the source resume by themselves after the "
+            "hold's deadline unless it is fenced: 'handover migrate abort' takes the fence away",
+            second.text);
+    if (!back_to_following(a->m, "cutover taken back", &second)) log_error("%s", second.text);
+    err_hint(e, "nothing is lost: writes go on at the source and the link follows; try again");
+    return false;
+}
+
+static bool numbers_note(const attempt *a, err *e)
+{
+    int64_t hold_us = (a->released_ns - a->hold_ns) / 1000;
+    return journal_set_i64(a->m->journal, "hold_us", hold_us, e) &&
+           journal_set_i64(a->m->journal, "fence_offset", (int64_t)a->fence_offset, e);
+}
+
+/* What is left when the clients are on the target: nothing is held there any more. */
+static bool switched(move *m, err *e)
+{
+    release_result swept = {0};
+    move_drop_connections(m); /* CLIENT KILL may have ended them */
+    link_stop(m->link);
+    pthread_mutex_lock(&m->lock);
+    m->link = NULL;
+    pthread_mutex_unlock(&m->lock);
+    if (!move_target(m, e) || !release_sweep(m->target, false, &swept, e)) return false;
+    if (swept.released > 0)
+        log_info("%" PRIu64 " more expiries released after the switch", swept.released);
+    return move_enter(m, JOURNAL_SWITCHED, "the target takes the writes", e);
+}
+
+bool cutover_run(move *m, const cutover_order *order, err *e)
+{
+    attempt a = {.m = m, .order = order};
+    if (!journal_cutover_next(m->journal, &a.number, e)) return false;
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        bool before_hold = steps[i].run == step_hold;
+        if (before_hold &&
+            !(changes_plan(&a, e) && move_enter(m, JOURNAL_FENCED, "cutover begins", e)))
+            return cutover_missed(&a, e);
+        if (step_do(&a, &steps[i], e)) continue;
+        if (steps[i].run == step_check) return false; /* nothing was done yet */
+        if (steps[i].undoable) return cutover_missed(&a, e);
+        if (steps[i].run == step_kill) {
+            log_warn("%s: connections to the source stay open; they can only read", e->text);
+            continue;
+        }
+        return false;
+    }
+    if (!change_keep(m, CHANGE_PAUSE, e)) return false;
+    return numbers_note(&a, e) && switched(m, e);
+}
+
+bool cutover_force(move *m, err *e)
+{
+    attempt a = {.m = m};
+    err ignored = {0};
+    /* The hold has ended by itself by now; UNPAUSE and KILL are for stragglers. */
+    if (!step_let_go(&a, &ignored) || !step_kill(&a, &ignored)) log_warn("%s", ignored.text);
+    return change_keep(m, CHANGE_PAUSE, e) && switched(m, e);
+}
+
+bool cutover_undo(move *m, err *e)
+{
+    attempt a = {.m = m};
+    if (m->link && !attempt_undo(&a, e)) return false;
+    if (!m->link && !(change_undo(m, CHANGE_FENCE, e) && change_undo(m, CHANGE_PAUSE, e)))
+        return false;
+    return back_to_following(m, "cutover taken back by the operator", e);
+}
+
+/* Whether the last attempt's hook had begun. */
+static bool hook_had_begun(move *m, bool *ret, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    int64_t next = 0;
+    struct journal_step *rows = NULL;
+    size_t count = 0;
+    if (!journal_cutover_next(m->journal, &next, e) ||
+        !journal_steps(m->journal, next - 1, &memory, &rows, &count, e))
+        return false;
+    *ret = false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].name, "switch") == 0) *ret = true;
+    return true;
+}
+
+bool cutover_recover(move *m, err *e)
+{
+    bool begun = false;
+    if (!hook_had_begun(m, &begun, e)) return false;
+    if (begun) {
+        err_set(e, ERR_STATE,
+                "a cutover was interrupted after its switch step began; the source is fenced");
+        return err_hint(e, "'migrate cutover --force' if the clients are on the target, "
+                           "'migrate cutover --undo' if they are on the source");
+    }
+    log_warn("a cutover was interrupted before its switch step; it is taken back");
+    return cutover_undo(m, e);
+}
+
+char *cutover_describe(move *m)
+{
+    buf out = buf_of(64 * KIB);
+    bool fits =
+        buf_printf(&out, "cutover of %s to %s, step by step:\n", m->source_text, m->target_text);
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        const char *sends = steps[i].sends;
+        const char *mark = strstr(sends, "%ms");
+        fits = fits && buf_printf(&out, "  %2d %-21s ", steps[i].number, steps[i].name);
+        if (mark)
+            fits = fits && buf_append(&out, span_of(sends, (size_t)(mark - sends))) &&
+                   buf_printf(&out, "%" PRId64 "%s\n", m->options->cutover_deadline_ms, mark + 3);
+        else
+            fits = fits && buf_printf(&out, "%s\n", sends);
+    }
+    fits = fits &&
+           buf_printf(&out,
+                      "a miss in steps 3 to 7 takes everything back: source: REPLICAOF NO ONE; "
+                      "CLIENT UNPAUSE\nswitch hook: %s\n",
+                      m->options->switch_hook ? m->options->switch_hook : "none");
+    assert(fits);
+    char *text = mem_text(buf_span(&out));
+    buf_clear(&out);
+    return text;
+}

@@ -1,0 +1,212 @@
+#include "migrate/finish.h"
+
+#include <ftw.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "migrate/changes.h"
+#include "migrate/control.h"
+#include "migrate/cutover.h"
+
+bool finish_abort(move *m, char **ret_text, err *e)
+{
+    release_result held = {0};
+    if (m->link) link_stop(m->link);
+    pthread_mutex_lock(&m->lock);
+    m->link = NULL;
+    pthread_mutex_unlock(&m->lock);
+    if (!change_undo(m, CHANGE_FENCE, e) || !change_undo(m, CHANGE_PAUSE, e) ||
+        !change_undo(m, CHANGE_TARGET_POLICY, e) || !move_target(m, e) ||
+        !release_sweep(m->target, true, &held, e) || !change_undo(m, CHANGE_CHECKPOINT, e) ||
+        !move_enter(m, JOURNAL_ABORTED, "by the operator", e))
+        return false;
+    int size = asprintf(ret_text,
+                        "aborted: the source is as before; the target keeps what was copied, "
+                        "%" PRIu64 " of its keys with a held expiry (they do not expire)",
+                        held.held);
+    assert(size > 0);
+    return true;
+}
+
+/* Connections of applications on the source: a fence taken away would let them write where nobody
+ * reads any more. */
+static bool source_is_left(move *m, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    if (!move_source(m, e) ||
+        !engine_ask(m->source, &memory, &r, e, "CLIENT", "LIST", "TYPE", "normal"))
+        return false;
+    size_t others = 0;
+    char first[160] = "";
+    span rest = r->text;
+    span line;
+    while (span_cut(&rest, '\n', &line)) {
+        size_t at = 0;
+        if (line.size < 4 || span_find(line, span_text("name=handover-"), &at)) continue;
+        if (others++ == 0)
+            (void)snprintf(first, sizeof first, "%.*s", (int)size_min(line.size, 100),
+                           (const char *)line.at);
+    }
+    if (others == 0) return true;
+    err_set(e, ERR_STATE,
+            "%zu connection%s to the source still open (%s): without the fence they could write "
+            "where nobody reads",
+            others, others == 1 ? " is" : "s are", first);
+    err_blame(e, SIDE_SOURCE);
+    return err_hint(
+        e, "move them to the target first, or leave the source fenced with '--keep-fence'");
+}
+
+static bool held_are_none(move *m, err *e)
+{
+    release_result swept = {0};
+    release_result left = {0};
+    if (!move_target(m, e) || !release_sweep(m->target, false, &swept, e) ||
+        !release_sweep(m->target, true, &left, e))
+        return false;
+    if (swept.released) log_info("target: %" PRIu64 " held expiries released", swept.released);
+    if (left.held == 0) return true;
+    err_set(e, ERR_STATE, "%" PRIu64 " keys on the target still have a held expiry", left.held);
+    return err_blame(e, SIDE_TARGET);
+}
+
+static int entry_delete(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+/* The spool's bytes are of no more use; the journal stays as the record of the move. */
+static void spool_delete(const char *workdir)
+{
+    static const char *const folders[] = {"spool", "keys"};
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        char path[4096];
+        (void)snprintf(path, sizeof path, "%s/%s", workdir, folders[i]);
+        if (access(path, F_OK) < 0) continue;
+        if (nftw(path, entry_delete, 16, FTW_DEPTH | FTW_PHYS) != 0)
+            log_warn("'%s' could not be deleted; do it by hand", path);
+    }
+}
+
+static bool finish_steps(move *m, bool keep_fence, err *e)
+{
+    bool fenced = false;
+    if (!change_is_open(m, CHANGE_FENCE, &fenced, e)) return false;
+    if (fenced && !keep_fence && !source_is_left(m, e)) return false;
+    if (!held_are_none(m, e)) return false;
+    if (fenced && keep_fence && !change_keep(m, CHANGE_FENCE, e)) return false;
+    return change_undo(m, CHANGE_FENCE, e) && change_undo(m, CHANGE_PAUSE, e) &&
+           change_undo(m, CHANGE_TARGET_POLICY, e) && change_undo(m, CHANGE_CHECKPOINT, e) &&
+           move_enter(m, JOURNAL_FINISHED, "every change was taken back", e);
+}
+
+static void finish_say(move *m, bool keep_fence)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    struct journal_change *all = NULL;
+    size_t count = 0;
+    err ignored;
+    if (!journal_changes_all(m->journal, &memory, &all, &count, &ignored)) return;
+    printf("finished: what was changed, and what became of it\n");
+    for (size_t i = 0; i < count; i++)
+        printf("  %-6s  %s: %s\n", all[i].side == SIDE_SOURCE ? "source" : "target", all[i].what,
+               all[i].status == JOURNAL_CHANGE_KEPT ? "left so (or ended by itself)"
+                                                    : "taken back");
+    if (keep_fence) printf("  the source stays fenced; 'REPLICAOF NO ONE' there lifts it\n");
+}
+
+bool migrate_finish(const migrate_options *o, bool keep_fence, err *e)
+{
+    move m;
+    journal_state now;
+    if (!move_open(&m, o, false, e)) return false;
+    bool good = move_state(&m, &now, e);
+    if (good && now == JOURNAL_FINISHED) {
+        printf("finished already\n");
+    } else if (good && now != JOURNAL_SWITCHED) {
+        good =
+            err_set(e, ERR_STATE, "the move is in phase '%s'; only a switched one can be finished",
+                    journal_state_name(now));
+        err_hint(e, "cut over first, or end it with 'migrate abort'");
+    } else if (good) {
+        good = finish_steps(&m, keep_fence, e);
+        if (good) finish_say(&m, keep_fence);
+        if (good) spool_delete(o->workdir);
+    }
+    move_close(&m);
+    return good;
+}
+
+bool migrate_abort(const migrate_options *o, err *e)
+{
+    char *text = NULL;
+    move_order order = {.kind = ORDER_ABORT};
+    int64_t holder = 0;
+    if (!journal_lock_holder(o->workdir, &holder, e)) return false;
+    bool good = false;
+    if (holder != 0) {
+        good = control_ask(o->workdir, &order, &text, e);
+    } else {
+        move m;
+        if (!move_open(&m, o, false, e)) return false;
+        journal_state now;
+        good = move_state(&m, &now, e);
+        if (good && now == JOURNAL_FENCED) good = cutover_recover(&m, e);
+        if (good && journal_state_is_final(now)) {
+            good = err_set(e, ERR_STATE, "the move is %s already", journal_state_name(now));
+        } else if (good) {
+            good = finish_abort(&m, &text, e);
+        }
+        if (good) spool_delete(o->workdir);
+        move_close(&m);
+    }
+    if (good) printf("%s\n", text);
+    free(text);
+    return good;
+}
+
+bool migrate_pause(const char *workdir, bool pause, err *e)
+{
+    char *text = NULL;
+    move_order order = {.kind = pause ? ORDER_PAUSE : ORDER_RESUME};
+    bool good = control_ask(workdir, &order, &text, e);
+    if (good) printf("%s\n", text);
+    free(text);
+    return good;
+}
+
+/* Without a running process only a cutover that stands still can be decided. */
+static bool cutover_offline(const migrate_options *o, const cutover_order *order, err *e)
+{
+    move m;
+    journal_state now;
+    if (!move_open(&m, o, false, e)) return false;
+    bool good = move_state(&m, &now, e);
+    if (good && now != JOURNAL_FENCED)
+        good = err_set(e, ERR_STATE, "no cutover stands still: the move is %s",
+                       journal_state_name(now));
+    else if (good)
+        good = order->force ? cutover_force(&m, e) : cutover_undo(&m, e);
+    if (good)
+        printf(order->force ? "switched\n" : "taken back: writes go on at the source; run again\n");
+    move_close(&m);
+    return good;
+}
+
+bool migrate_cutover(const migrate_options *o, const cutover_order *order, err *e)
+{
+    char *text = NULL;
+    int64_t holder = 0;
+    move_order asked = {.kind = ORDER_CUTOVER, .cutover = *order};
+    if (!journal_lock_holder(o->workdir, &holder, e)) return false;
+    if (holder == 0 && (order->force || order->undo)) return cutover_offline(o, order, e);
+    bool good = control_ask(o->workdir, &asked, &text, e);
+    if (good) printf("%s\n", text);
+    free(text);
+    return good;
+}

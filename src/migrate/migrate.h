@@ -1,0 +1,64 @@
+/* migrate/migrate.h: one move as a workflow over a work directory: preflight, link, cutover,
+ * finish. The journal holds the state; every function here may be called again after a kill. */
+#pragma once
+#include <signal.h>
+
+#include "apply/link.h"
+#include "journal/journal.h"
+
+/* What a verification found; made by a function that the command line hands in, because features
+ * do not include each other. */
+typedef struct {
+    bool equal;
+    uint64_t keys;
+    uint64_t differences;
+    double seconds;
+    char *detail; /* JSON; free() it */
+} migrate_verification;
+
+typedef bool migrate_verify_run(const engine_url *source,
+                                const engine_url *target,
+                                const volatile sig_atomic_t *stop,
+                                migrate_verification *ret,
+                                err *e);
+
+typedef enum { PROGRESS_AUTO, PROGRESS_LINE, PROGRESS_PLAIN, PROGRESS_NONE } progress_kind;
+
+typedef struct {
+    const char *workdir;
+    engine_url source; /* borrowed; host NULL: as the journal says, perhaps with a password here */
+    engine_url target;
+    bool cutover_auto;
+    bool verify; /* before an automatic cutover */
+    bool dry_run;
+    target_policy policy;
+    bool flush_pass;
+    bool allow_target_config;
+    const char *const *accepted; /* ids of preflight reasons the operator takes on */
+    size_t accepted_count;
+    uint64_t spool_bytes_max;
+    uint64_t spool_segment_bytes;
+    int64_t hold_horizon_ms;
+    int64_t cutover_deadline_ms;
+    int64_t lag_max_ms;
+    const char *switch_hook; /* a file; NULL: none */
+    progress_kind progress;
+    migrate_verify_run *verify_run;
+} migrate_options;
+
+bool migrate_run(const migrate_options *o, int *ret_exit, err *e) MUST_CHECK;
+/* Prints; json: the documented object (docs/migrate.md), else for people. */
+bool migrate_status(const char *workdir, bool json, err *e) MUST_CHECK;
+
+typedef struct {
+    bool dry_run;
+    bool force;       /* the switch hook failed, but clients are on the target */
+    bool undo;        /* the switch hook began, but clients are back on the source */
+    bool skip_verify; /* no fresh verification is asked for */
+} cutover_order;
+
+/* Orders to the process that runs the move; printed is what it answers. */
+bool migrate_pause(const char *workdir, bool pause, err *e) MUST_CHECK;
+bool migrate_cutover(const migrate_options *o, const cutover_order *order, err *e) MUST_CHECK;
+bool migrate_abort(const migrate_options *o, err *e) MUST_CHECK;
+bool migrate_finish(const migrate_options *o, bool keep_fence, err *e) MUST_CHECK;

@@ -1,0 +1,122 @@
+#include "migrate/move.h"
+
+#include <sys/random.h>
+
+#include "base/log.h"
+
+static bool connect_to(move *m, const engine_url *url, err_side side, engine **at, err *e)
+{
+    if (*at) return true;
+    engine_options o = {
+        .url = url, .side = side, .name = "handover-control", .timeout_ms = CONTROL_TIMEOUT_MS};
+    if (engine_open(m->loop, &o, at, e)) return true;
+    err_hint(e, "is it up, and reachable from here? nothing was changed on it by this");
+    return err_wrap(e, "%s '%s'", side == SIDE_SOURCE ? "source" : "target",
+                    side == SIDE_SOURCE ? m->source_text : m->target_text);
+}
+
+bool move_source(move *m, err *e)
+{
+    return connect_to(m, &m->source_url, SIDE_SOURCE, &m->source, e);
+}
+
+bool move_target(move *m, err *e)
+{
+    return connect_to(m, &m->target_url, SIDE_TARGET, &m->target, e);
+}
+
+void move_drop_connections(move *m)
+{
+    engine_free(m->source);
+    engine_free(m->target);
+    m->source = m->target = NULL;
+}
+
+/* The server as given now, or as the journal knows it. A URL may be given again (it carries the
+ * password) but must name the same server. */
+static bool server_note(
+    move *m, const char *name, const engine_url *given, engine_url *ret, char **ret_text, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *known = NULL;
+    if (!journal_get(m->journal, name, &memory, &known, e)) return false;
+    if (!given->host && !known) {
+        err_set(e, ERR_USAGE, "no %s is named", name);
+        return err_hint(e, "give --source and --target, or a --config file that holds them");
+    }
+    if (given->host)
+        *ret = engine_url_copy(given);
+    else if (!engine_url_parse(known, ret, e))
+        return false;
+    else if (given->password.at)
+        secret_set(&ret->password, secret_span(&given->password));
+    *ret_text = engine_url_show(ret);
+    if (!known) return journal_set(m->journal, name, *ret_text, e);
+    if (strcmp(known, *ret_text) == 0) return true;
+    err_set(e, ERR_USAGE, "this work directory moves the %s '%s', not '%s'", name, known,
+            *ret_text);
+    return err_hint(e, "use another work directory for another move");
+}
+
+static bool link_id_note(move *m, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *known = NULL;
+    if (!journal_get(m->journal, "link_id", &memory, &known, e)) return false;
+    if (known && strlen(known) == LINK_ID_SIZE) {
+        memcpy(m->link_id, known, LINK_ID_SIZE + 1);
+        return true;
+    }
+    uint8_t random[LINK_ID_SIZE / 2];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return err_set(e, ERR_IO, "the kernel gives no random bytes");
+    for (size_t i = 0; i < sizeof random; i++)
+        (void)snprintf(m->link_id + 2 * i, 3, "%02x", random[i]);
+    return journal_set(m->journal, "link_id", m->link_id, e);
+}
+
+bool move_open(move *m, const migrate_options *o, bool create, err *e)
+{
+    *m = (move){.options = o, .eta_s = -1};
+    (void)pthread_mutex_init(&m->lock, NULL); /* never fail with default attributes on Linux */
+    (void)pthread_cond_init(&m->changed, NULL);
+    m->loop = net_loop_new();
+    bool done = journal_open(o->workdir, create, &m->journal, e) && journal_lock(m->journal, e);
+    done = done && server_note(m, "source", &o->source, &m->source_url, &m->source_text, e) &&
+           server_note(m, "target", &o->target, &m->target_url, &m->target_text, e) &&
+           link_id_note(m, e);
+    if (!done) move_close(m);
+    return done;
+}
+
+void move_close(move *m)
+{
+    link_stop(m->link);
+    move_drop_connections(m);
+    journal_close(m->journal);
+    net_loop_free(m->loop);
+    engine_url_clear(&m->source_url);
+    engine_url_clear(&m->target_url);
+    free(m->source_text);
+    free(m->target_text);
+    (void)pthread_cond_destroy(&m->changed);
+    (void)pthread_mutex_destroy(&m->lock);
+}
+
+bool move_state(move *m, journal_state *ret, err *e)
+{
+    struct journal_state_row row;
+    if (!journal_state_now(m->journal, &row, e)) return false;
+    *ret = row.state;
+    return true;
+}
+
+bool move_enter(move *m, journal_state state, const char *reason, err *e)
+{
+    journal_state now;
+    if (!move_state(m, &now, e)) return false;
+    if (now == state) return true;
+    if (!journal_state_enter(m->journal, state, reason, e)) return false;
+    log_info("%s: %s", journal_state_name(state), reason);
+    return true;
+}

@@ -1,0 +1,62 @@
+/* migrate/move.h: one move in the hands of the process that runs it. */
+#pragma once
+#include <pthread.h>
+
+#include "engine/info.h"
+#include "migrate/migrate.h"
+
+#define CONTROL_TIMEOUT_MS 10000
+
+/* What another terminal wants. One at a time; the asker waits for the answer. */
+typedef enum { ORDER_NONE, ORDER_PAUSE, ORDER_RESUME, ORDER_CUTOVER, ORDER_ABORT } order_kind;
+
+typedef struct {
+    order_kind kind;
+    cutover_order cutover;
+    bool done;
+    bool good;
+    char *text; /* the answer for people */
+    err trouble;
+} move_order;
+
+typedef struct {
+    const migrate_options *options;
+    struct journal *journal;
+    char link_id[LINK_ID_SIZE + 1];
+    net_loop *loop;
+    engine *source; /* control connections; NULL: open again when needed */
+    engine *target;
+    sync_link *link;
+    engine_version source_version;
+    engine_version target_version;
+    engine_url source_url; /* ours, with the passwords */
+    engine_url target_url;
+    char *source_text; /* for people */
+    char *target_text;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    move_order *waiting; /* an order not yet taken */
+    bool over;           /* no order will be taken any more */
+
+    /* Read by the status under the lock. */
+    char reason[JOURNAL_REASON_SIZE];
+    double keys_per_s, commands_per_s, bytes_per_s;
+    double eta_s; /* -1: unknown */
+    bool verifying;
+    int64_t hold_ns; /* of the cutover; 0: none */
+    uint64_t merged_generations;
+} move;
+
+/* Opens a control connection when there is none (or the last one died). */
+bool move_source(move *m, err *e) MUST_CHECK;
+bool move_target(move *m, err *e) MUST_CHECK;
+void move_drop_connections(move *m);
+
+/* Settings, servers and versions from options and journal; no thread runs yet. `create`: a new
+ * move may begin. */
+bool move_open(move *m, const migrate_options *o, bool create, err *e) MUST_CHECK;
+void move_close(move *m);
+
+bool move_enter(move *m, journal_state state, const char *reason, err *e) MUST_CHECK;
+bool move_state(move *m, journal_state *ret, err *e) MUST_CHECK;

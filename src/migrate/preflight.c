@@ -1,0 +1,454 @@
+#include "migrate/preflight.h"
+
+#include <stdarg.h>
+#include <sys/statvfs.h>
+
+#include "base/log.h"
+#include "migrate/facts.h"
+
+/* How long a broken connection should be bridged by the source's backlog. */
+#define RECONNECT_S 30
+#define CLOCK_SKEW_MAX_MS 2000
+
+typedef struct {
+    const char *id;
+    bool acceptable;
+    err_side side;
+    void (*check)(facts *f, const char *id);
+} check_row;
+
+static const check_row checks[];
+
+static void refuse(facts *f, const char *id, const char *hint, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+static bool row_of(const char *id, const check_row **ret);
+
+static void refuse(facts *f, const char *id, const char *hint, const char *format, ...)
+{
+    preflight_result *r = f->result;
+    const check_row *row = NULL;
+    bool known = row_of(id, &row);
+    assert(known);
+    assert(r->count < PREFLIGHT_REASONS_MAX);
+    preflight_reason *reason = &r->reasons[r->count++];
+    *reason = (preflight_reason){.id = id, .acceptable = row->acceptable, .side = row->side};
+    va_list args;
+    va_start(args, format);
+    if (vsnprintf(reason->text, sizeof reason->text, format, args) < 0) reason->text[0] = '\0';
+    va_end(args);
+    (void)snprintf(reason->hint, sizeof reason->hint, "%s", hint);
+    const migrate_options *o = f->m->options;
+    for (size_t i = 0; i < o->accepted_count && reason->acceptable; i++)
+        if (strcmp(o->accepted[i], id) == 0) reason->accepted = true;
+    if (!reason->accepted) r->refusals++;
+}
+
+static bool info_is(const server_facts *s, const char *name, const char *value)
+{
+    span text;
+    return info_text(s->info, name, &text) && span_is(text, value);
+}
+
+static uint64_t info_number(const server_facts *s, const char *name)
+{
+    uint64_t value = 0;
+    (void)info_u64(s->info, name, &value);
+    return value;
+}
+
+static void check_same(facts *f, const char *id)
+{
+    span a;
+    span b;
+    if (info_text(f->source.info, "run_id", &a) && info_text(f->target.info, "run_id", &b) &&
+        span_equal(a, b))
+        refuse(f, id, "name two servers", "source and target are the same server (run_id %.8s)",
+               (const char *)a.at);
+}
+
+static void check_source_version(facts *f, const char *id)
+{
+    const engine_version *v = &f->m->source_version;
+    bool known = v->rdb_version >= 9 && v->rdb_version <= 11 &&
+                 (v->product == ENGINE_VALKEY || engine_version_at_least(v, 6, 2));
+    if (!known)
+        refuse(f, id,
+               "wait for the release that carries this version; redis 6.2 to 7.2 and valkey 7.2 to "
+               "8.1 are carried",
+               "the source is %s", engine_version_show(v).text);
+}
+
+static void check_target_version(facts *f, const char *id)
+{
+    const engine_version *s = &f->m->source_version;
+    const engine_version *t = &f->m->target_version;
+    if (t->rdb_version < 10 || t->rdb_version > 11)
+        refuse(f, id, "choose a target of redis 7.0 or 7.2, or valkey 7.2 to 8.1",
+               "the target is %s, which this release cannot write to", engine_version_show(t).text);
+    else if (t->rdb_version < s->rdb_version)
+        refuse(f, id, "choose a target that is not older than the source",
+               "the target (%s, RDB %u) is older than the source (%s, RDB %u)",
+               engine_version_show(t).text, t->rdb_version, engine_version_show(s).text,
+               s->rdb_version);
+}
+
+static void check_source_role(facts *f, const char *id)
+{
+    if (!info_is(&f->source, "role", "master"))
+        refuse(f, id, "name the primary: its writes must be held at the cutover",
+               "the source is a replica");
+}
+
+static void check_target_role(facts *f, const char *id)
+{
+    if (!info_is(&f->target, "role", "master"))
+        refuse(f, id, "name the primary of the target",
+               "the target is a replica and takes no writes");
+}
+
+static void check_cluster(facts *f, const char *id)
+{
+    bool source = info_is(&f->source, "cluster_enabled", "1");
+    bool target = info_is(&f->target, "cluster_enabled", "1");
+    if (source || target)
+        refuse(f, id, "this release moves standalone servers (cluster mode disabled)",
+               "the %s runs in cluster mode", source ? "source" : "target");
+}
+
+static void check_loading(facts *f, const char *id)
+{
+    bool source = info_is(&f->source, "loading", "1");
+    if (source || info_is(&f->target, "loading", "1"))
+        refuse(f, id, "wait until it is done", "the %s is loading its data",
+               source ? "source" : "target");
+}
+
+static void check_modules(facts *f, const char *id)
+{
+    const reply *r = NULL;
+    err ignored;
+    if (!engine_try(f->m->source, &f->memory, &r, &ignored, "MODULE", "LIST")) return;
+    if (r->kind == REPLY_ARRAY && r->count > 0)
+        refuse(f, id,
+               "values of modules are not carried by this release; accept only if none are in use",
+               "the source has %zu module%s loaded", r->count, r->count == 1 ? "" : "s");
+}
+
+static void check_sentinel(facts *f, const char *id)
+{
+    const reply *r = NULL;
+    err ignored;
+    size_t at = 0;
+    if (!engine_try(f->m->source, &f->memory, &r, &ignored, "CLIENT", "LIST")) return;
+    if (r->kind == REPLY_BULK && span_find(r->text, span_text("name=sentinel-"), &at))
+        refuse(f, id,
+               "stop its monitoring (SENTINEL REMOVE) before the cutover, else it promotes a "
+               "replica that takes writes",
+               "a Sentinel watches the source");
+}
+
+/* One row: a command that will be sent, tried with ACL DRYRUN. */
+typedef struct {
+    const char *args[8];
+    size_t count;
+} right;
+
+#define RIGHT(...)                                                                                 \
+    {                                                                                              \
+        {__VA_ARGS__}, COUNT_OF(((const char *const[]){__VA_ARGS__}))                              \
+    }
+
+static const right source_rights[] = {
+    RIGHT("PSYNC", "?", "-1"),
+    RIGHT("REPLCONF", "ACK", "0"),
+    RIGHT("INFO", "replication"),
+    RIGHT("SCAN", "0"),
+    RIGHT("DUMP", "k"),
+    RIGHT("MULTI"),
+    RIGHT("CLIENT", "PAUSE", "1", "WRITE"),
+    RIGHT("CLIENT", "UNPAUSE"),
+    RIGHT("CLIENT", "KILL", "TYPE", "normal"),
+    RIGHT("REPLICAOF", "127.0.0.1", "1"),
+};
+static const right target_rights[] = {
+    RIGHT("SET", "k", "v"),
+    RIGHT("RESTORE", "k", "0", "p"),
+    RIGHT("UNLINK", "k"),
+    RIGHT("MULTI"),
+    RIGHT("EXEC"),
+    RIGHT("SELECT", "0"),
+    RIGHT("EVAL", "return 1", "0"),
+    RIGHT("SCAN", "0"),
+    RIGHT("INFO", "replication"),
+    RIGHT("CLIENT", "LIST"),
+    RIGHT("CLIENT", "KILL", "ID", "1"),
+    RIGHT("PEXPIREAT", "k", "1"),
+    RIGHT("FUNCTION", "LOAD", "x"),
+    RIGHT("FUNCTION", "LIST"),
+    RIGHT("XADD", "k", "1-1", "f", "v"),
+    RIGHT("LPUSH", "k", "v"),
+    RIGHT("INCR", "k"),
+    RIGHT("FLUSHDB"),
+};
+
+/* The first right of the list that the user lacks; NULL: none, or it cannot be tried. */
+static const right *right_missing(facts *f, engine *s, const right *rows, size_t count)
+{
+    const reply *who = NULL;
+    err ignored;
+    if (!engine_try(s, &f->memory, &who, &ignored, "ACL", "WHOAMI") || reply_is_error(who))
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        span args[12] = {span_text("ACL"), span_text("DRYRUN"), who->text};
+        for (size_t k = 0; k < rows[i].count; k++)
+            args[3 + k] = span_text(rows[i].args[k]);
+        const reply *r = NULL;
+        if (!engine_try_spans(s, &f->memory, &r, &ignored, 3 + rows[i].count, args)) return NULL;
+        /* DRYRUN answers what is missing as text; an error means that it cannot be asked. */
+        if (r->kind == REPLY_BULK) return &rows[i];
+    }
+    return NULL;
+}
+
+static void
+rights_check(facts *f, const char *id, engine *s, const right *rows, size_t count, const char *side)
+{
+    const right *missing = right_missing(f, s, rows, count);
+    if (!missing) return;
+    refuse(f, id, "give it the rights listed in docs/changes-on-your-servers.md",
+           "the user on the %s may not run '%s%s%s'", side, missing->args[0],
+           missing->count > 1 ? " " : "", missing->count > 1 ? missing->args[1] : "");
+}
+
+static void check_source_rights(facts *f, const char *id)
+{
+    rights_check(f, id, f->m->source, source_rights, COUNT_OF(source_rights), "source");
+}
+
+static void check_target_rights(facts *f, const char *id)
+{
+    rights_check(f, id, f->m->target, target_rights, COUNT_OF(target_rights), "target");
+}
+
+static void check_target_empty(facts *f, const char *id)
+{
+    if (f->target.keys == 0 || f->m->options->policy != TARGET_EMPTY) return;
+    refuse(f, id,
+           "empty it, or say what shall become of its keys: '--target-policy replace' deletes "
+           "those the source has not, 'merge' keeps them",
+           "the target holds %" PRIu64 " keys", f->target.keys);
+}
+
+static void check_databases(facts *f, const char *id)
+{
+    uint64_t count = 0;
+    if (!facts_config_u64(f, f->m->target, "databases", &count)) return;
+    if (f->source.database_highest >= count)
+        refuse(f, id, "give the target as many databases as the source uses",
+               "the source has keys in database %" PRIu64 ", the target has %" PRIu64 " databases",
+               f->source.database_highest, count);
+}
+
+static void check_eviction(facts *f, const char *id)
+{
+    span policy = {0};
+    if (!info_text(f->target.info, "maxmemory_policy", &policy)) return;
+    size_t size = size_min(policy.size, sizeof f->result->target_policy - 1);
+    memcpy(f->result->target_policy, policy.at, size);
+    f->result->target_policy[size] = '\0';
+    if (span_is(policy, "noeviction")) return;
+    if (f->m->options->allow_target_config) {
+        f->result->target_policy_changes = true;
+        return;
+    }
+    refuse(f, id,
+           "set it to noeviction until the cutover (on ElastiCache in the parameter group), or let "
+           "the tool do it with '--allow-target-config'; 'finish' sets it back",
+           "the target may evict on its own account: maxmemory-policy is '%s'",
+           f->result->target_policy);
+}
+
+static void check_target_memory(facts *f, const char *id)
+{
+    uint64_t max = info_number(&f->target, "maxmemory");
+    double need = (double)f->source.dataset * 1.1;
+    double left = (double)max - (double)f->target.used_memory;
+    if (max == 0 || need <= left) return;
+    refuse(f, id, "choose a larger node or raise maxmemory",
+           "the target has %s left (maxmemory %s, used %s); the source's data of %s need about %s",
+           bytes_show(left > 0 ? left : 0).text, bytes_show((double)max).text,
+           bytes_show((double)f->target.used_memory).text,
+           bytes_show((double)f->source.dataset).text, bytes_show(need).text);
+}
+
+/* "normal 0 0 0 slave 268435456 67108864 60 pubsub …": the three numbers behind slave/replica. */
+static bool replica_limits(facts *f, uint64_t ret[3])
+{
+    span text = facts_config(f, f->m->source, "client-output-buffer-limit");
+    span word;
+    while (span_cut(&text, ' ', &word)) {
+        if (!span_is(word, "slave") && !span_is(word, "replica")) continue;
+        for (int i = 0; i < 3; i++)
+            if (!span_cut(&text, ' ', &word) || !span_to_u64(word, &ret[i])) return false;
+        return true;
+    }
+    return false;
+}
+
+static void check_output_buffer(facts *f, const char *id)
+{
+    uint64_t limits[3] = {0};
+    if (!replica_limits(f, limits)) return;
+    double rate = f->result->write_bytes_per_s;
+    double seconds = f->result->snapshot_s;
+    double need = rate * seconds;
+    bool hard = limits[0] > 0 && need > (double)limits[0];
+    bool soft = limits[1] > 0 && seconds > (double)limits[2] && need > (double)limits[1];
+    if (!hard && !soft) return;
+    refuse(f, id,
+           "raise it (CONFIG SET client-output-buffer-limit 'replica ...') or start when less is "
+           "written",
+           "what is written during the snapshot waits in the source's replica buffer: %s/s "
+           "measured over %.1f s x %.0f s estimated (%s of data) = %s, the %s limit is %s%s",
+           bytes_show(rate).text, RATE_SAMPLE_MS / 1000.0, seconds,
+           bytes_show((double)f->source.dataset).text, bytes_show(need).text,
+           hard ? "hard" : "soft", bytes_show((double)limits[hard ? 0 : 1]).text,
+           hard ? "" : " for longer than its seconds");
+}
+
+static void check_backlog(facts *f, const char *id)
+{
+    uint64_t size = info_number(&f->source, "repl_backlog_size");
+    double need = f->result->write_bytes_per_s * RECONNECT_S;
+    if (size == 0 || need <= (double)size) return;
+    refuse(f, id,
+           "raise repl-backlog-size on the source, or accept that a longer interruption begins "
+           "with a full sync again",
+           "after an interruption of %d s the source must still hold %s/s x %d s = %s, its "
+           "repl-backlog-size is %s",
+           RECONNECT_S, bytes_show(f->result->write_bytes_per_s).text, RECONNECT_S,
+           bytes_show(need).text, bytes_show((double)size).text);
+}
+
+static void check_wait(facts *f, const char *id)
+{
+    uint64_t calls = facts_calls(&f->source, "wait") + facts_calls(&f->source, "waitaof");
+    if (calls == 0) return;
+    refuse(f, id,
+           "the link acknowledges like a replica, so WAIT would count it; accept if the "
+           "application can live with that, or move those uses first",
+           "applications use WAIT on the source (%" PRIu64 " calls so far)", calls);
+}
+
+static void check_min_replicas(facts *f, const char *id)
+{
+    uint64_t count = 0;
+    if (!facts_config_u64(f, f->m->source, "min-replicas-to-write", &count) || count == 0) return;
+    refuse(
+        f, id, "the link would count as one of them; accept if enough real replicas are connected",
+        "the source asks for %" PRIu64 " replicas before it writes (min-replicas-to-write)", count);
+}
+
+static void check_clock(facts *f, const char *id)
+{
+    int64_t skew = f->source.clock_skew_ms - f->target.clock_skew_ms;
+    if (skew <= CLOCK_SKEW_MAX_MS && skew >= -CLOCK_SKEW_MAX_MS) return;
+    refuse(f, id, "set the clocks right (NTP); expiry times are absolute",
+           "the clocks of source and target differ by %.1f s", (double)skew / 1000.0);
+}
+
+static void check_disk(facts *f, const char *id)
+{
+    struct statvfs v;
+    if (statvfs(f->m->options->workdir, &v) < 0) return;
+    double left = (double)v.f_bavail * (double)v.f_frsize;
+    double need = (double)f->m->options->spool_bytes_max;
+    double useful = (double)f->source.dataset + f->result->write_bytes_per_s * 3600;
+    if (need > useful) need = useful;
+    if (left >= need) return;
+    refuse(f, id, "choose a work directory on a larger disk, or a smaller --spool-max",
+           "the work directory's disk has %s left; the spool may need %s", bytes_show(left).text,
+           bytes_show(need).text);
+}
+
+static const check_row checks[] = {
+    {"same-server", false, SIDE_SOURCE, check_same},
+    {"source-version", false, SIDE_SOURCE, check_source_version},
+    {"target-version", false, SIDE_TARGET, check_target_version},
+    {"source-role", false, SIDE_SOURCE, check_source_role},
+    {"target-role", false, SIDE_TARGET, check_target_role},
+    {"cluster-mode", false, SIDE_SOURCE, check_cluster},
+    {"loading", false, SIDE_SOURCE, check_loading},
+    {"source-rights", false, SIDE_SOURCE, check_source_rights},
+    {"target-rights", false, SIDE_TARGET, check_target_rights},
+    {"modules", true, SIDE_SOURCE, check_modules},
+    {"sentinel", true, SIDE_SOURCE, check_sentinel},
+    {"target-not-empty", false, SIDE_TARGET, check_target_empty},
+    {"databases", false, SIDE_TARGET, check_databases},
+    {"eviction", false, SIDE_TARGET, check_eviction},
+    {"target-memory", true, SIDE_TARGET, check_target_memory},
+    {"output-buffer", true, SIDE_SOURCE, check_output_buffer},
+    {"backlog", true, SIDE_SOURCE, check_backlog},
+    {"wait-users", true, SIDE_SOURCE, check_wait},
+    {"min-replicas", true, SIDE_SOURCE, check_min_replicas},
+    {"clock-skew", true, SIDE_SOURCE, check_clock},
+    {"disk", true, SIDE_SOURCE, check_disk},
+};
+
+static bool row_of(const char *id, const check_row **ret)
+{
+    for (size_t i = 0; i < COUNT_OF(checks); i++) {
+        if (strcmp(checks[i].id, id) != 0) continue;
+        *ret = &checks[i];
+        return true;
+    }
+    return false;
+}
+
+/* An id of --accept that no check has is a mistake better named than ignored. */
+static bool accepted_are_known(const migrate_options *o, err *e)
+{
+    for (size_t i = 0; i < o->accepted_count; i++) {
+        const check_row *row = NULL;
+        if (!row_of(o->accepted[i], &row))
+            return err_set(e, ERR_USAGE, "--accept: there is no reason '%s'", o->accepted[i]);
+        if (!row->acceptable)
+            return err_set(e, ERR_USAGE, "--accept: '%s' cannot be accepted", o->accepted[i]);
+    }
+    return true;
+}
+
+bool preflight_run(move *m, preflight_result *ret, err *e)
+{
+    *ret = (preflight_result){0};
+    facts f = {.m = m, .result = ret};
+    bool done = accepted_are_known(m->options, e) && move_source(m, e) && move_target(m, e) &&
+                facts_read(&f, e);
+    for (size_t i = 0; i < COUNT_OF(checks) && done; i++)
+        checks[i].check(&f, checks[i].id);
+    facts_clear(&f);
+    return done;
+}
+
+bool preflight_judge(const preflight_result *r, err *e)
+{
+    err_side side = SIDE_NONE;
+    for (size_t i = 0; i < r->count; i++) {
+        const preflight_reason *reason = &r->reasons[i];
+        if (reason->accepted) {
+            log_warn("preflight [%s]: %s; accepted, going on", reason->id, reason->text);
+            continue;
+        }
+        if (side == SIDE_NONE) side = reason->side;
+        log_line(LOG_INFO, "preflight [%s]: %s\n  do: %s%s%s%s", reason->id, reason->text,
+                 reason->hint, reason->acceptable ? "; or '--accept " : "",
+                 reason->acceptable ? reason->id : "", reason->acceptable ? "'" : "");
+    }
+    if (r->refusals == 0) return true;
+    err_set(e, ERR_STATE, "the preflight found %zu reason%s not to start", r->refusals,
+            r->refusals == 1 ? "" : "s");
+    err_blame(e, side);
+    return err_hint(e,
+                    "they stand above, each with what to do; nothing was changed on either server");
+}

@@ -1,0 +1,513 @@
+/* The process that runs a move: preflight, link, one tick after the other until the end. */
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "migrate/changes.h"
+#include "migrate/control.h"
+#include "migrate/cutover.h"
+#include "migrate/facts.h"
+#include "migrate/finish.h"
+#include "migrate/hook.h"
+#include "migrate/preflight.h"
+#include "migrate/progress.h"
+#include "migrate/status.h"
+
+#define TICK_MS 100
+#define SECOND_NS NS_PER_S
+/* In sync: this little behind, for so many ticks in a row. */
+#define IN_SYNC_TICKS 3
+#define INCIDENTS_PER_TICK ((size_t)500)
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    signalled = 1;
+}
+
+/* The verification beside the running link. */
+typedef struct {
+    move *m;
+    pthread_t thread;
+    bool running;
+    atomic_bool done;
+    volatile sig_atomic_t stop;
+    bool good;
+    migrate_verification result;
+    err trouble;
+} verifier;
+
+typedef struct {
+    move m;
+    control *control;
+    progress progress;
+    verifier verifier;
+    int64_t next_second_ns;
+    int in_sync_ticks;
+    uint64_t generation_seen;
+    bool verified; /* for the automatic cutover */
+    bool over;
+    int exit_code;
+} runner;
+
+static void signals_take(void)
+{
+    struct sigaction a = {.sa_handler = on_signal};
+    (void)sigemptyset(&a.sa_mask);
+    (void)sigaction(SIGINT, &a, NULL);
+    (void)sigaction(SIGTERM, &a, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static bool incidents_drain(runner *r, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    link_incident taken[INCIDENTS_PER_TICK];
+    struct journal_quarantine rows[INCIDENTS_PER_TICK];
+    size_t count = link_incidents_take(r->m.link, &memory, taken, INCIDENTS_PER_TICK);
+    if (count == 0) return true;
+    for (size_t i = 0; i < count; i++)
+        rows[i] = (struct journal_quarantine){.db = taken[i].db,
+                                              .key = taken[i].key,
+                                              .type = taken[i].type,
+                                              .reason = taken[i].reason,
+                                              .offset = (int64_t)taken[i].offset};
+    log_warn("key '%s' (db %u) goes to the quarantine: %s%s", span_show(taken[0].key).text,
+             taken[0].db, taken[0].reason, count > 1 ? " (and others)" : "");
+    return journal_quarantine_add(r->m.journal, rows, count, e);
+}
+
+static journal_state state_wanted(runner *r, const link_status *s, journal_state now)
+{
+    if (now == JOURNAL_FENCED || now == JOURNAL_SWITCHED) return now;
+    bool streaming = s->phase == LINK_STREAM;
+    if (s->phase == LINK_PAUSED) return JOURNAL_PAUSED;
+    if (s->phase == LINK_CONNECTING || s->phase == LINK_STOPPED) return now;
+    if (!streaming) return JOURNAL_SNAPSHOT;
+    bool near = s->lag_ms <= r->m.options->lag_max_ms;
+    r->in_sync_ticks = near ? r->in_sync_ticks + 1 : 0;
+    bool was = now == JOURNAL_IN_SYNC || now == JOURNAL_VERIFIED;
+    if (r->in_sync_ticks >= IN_SYNC_TICKS) return was ? now : JOURNAL_IN_SYNC;
+    bool far = s->lag_ms > 5 * r->m.options->lag_max_ms;
+    return was && !far ? now : JOURNAL_CATCHING_UP;
+}
+
+static const char *state_reason(journal_state state)
+{
+    switch (state) {
+    case JOURNAL_SNAPSHOT:
+        return "copying the source's snapshot";
+    case JOURNAL_CATCHING_UP:
+        return "applying what was written meanwhile";
+    case JOURNAL_IN_SYNC:
+        return "the target follows the source";
+    case JOURNAL_PAUSED:
+        return "paused; what the source writes is kept in the spool";
+    case JOURNAL_VERIFIED:
+        return "both sides were found equal";
+    case JOURNAL_NEW:
+    case JOURNAL_CHECKED:
+    case JOURNAL_FENCED:
+    case JOURNAL_SWITCHED:
+    case JOURNAL_FINISHED:
+    case JOURNAL_ABORTED:
+    case JOURNAL_ROLLED_BACK:
+    case JOURNAL_STATE_COUNT:
+        break;
+    }
+    return "";
+}
+
+static bool state_follow(runner *r, const link_status *s, err *e)
+{
+    struct journal_state_row row;
+    if (!journal_state_now(r->m.journal, &row, e)) return false;
+    journal_state want = state_wanted(r, s, row.state);
+    if (s->progress.generation > r->generation_seen && r->generation_seen > 0) {
+        log_warn("the source answered with a full sync; the move goes through its snapshot again");
+        r->verified = false;
+        if (r->m.options->policy == TARGET_MERGE)
+            log_warn("policy merge: keys that the source deleted in between stay on the target; "
+                     "'handover verify' lists them as extra");
+    }
+    if (s->progress.generation > r->generation_seen) r->generation_seen = s->progress.generation;
+    /* The table knows one way out of a pause at a time; others go through it. */
+    if (row.state == JOURNAL_PAUSED && want != JOURNAL_PAUSED &&
+        !journal_state_may_follow(row.state, row.interrupted, want))
+        want = row.interrupted;
+    if (want != row.state && !journal_state_may_follow(row.state, row.interrupted, want)) {
+        if (!journal_state_may_follow(row.state, row.interrupted, JOURNAL_SNAPSHOT)) return true;
+        if (!move_enter(&r->m, JOURNAL_SNAPSHOT, state_reason(JOURNAL_SNAPSHOT), e)) return false;
+        if (!journal_state_may_follow(JOURNAL_SNAPSHOT, JOURNAL_SNAPSHOT, want)) return true;
+    }
+    return move_enter(&r->m, want, state_reason(want), e);
+}
+
+/* Once a second: the spool's safe segments, the stored status. */
+static bool second_tick(runner *r, err *e)
+{
+    err ignored = {0};
+    if (clock_ns() < r->next_second_ns) return true;
+    r->next_second_ns = clock_ns() + SECOND_NS;
+    if (!move_target(&r->m, &ignored) || !link_confirm(r->m.link, r->m.target, &ignored)) {
+        engine_free(r->m.target);
+        r->m.target = NULL; /* the link says by itself what is wrong with the target */
+    }
+    json_t *status = status_make(&r->m);
+    char *text = json_dumps(status, JSON_COMPACT);
+    bool done = journal_status_write(r->m.journal, text, e);
+    free(text);
+    json_decref(status);
+    return done;
+}
+
+static void *verifier_main(void *arg)
+{
+    verifier *v = arg;
+    const migrate_options *o = v->m->options;
+    v->good =
+        o->verify_run(&v->m->source_url, &v->m->target_url, &v->stop, &v->result, &v->trouble);
+    atomic_store(&v->done, true);
+    return NULL;
+}
+
+static void verifier_start(runner *r)
+{
+    verifier *v = &r->verifier;
+    v->m = &r->m;
+    v->trouble = (err){0};
+    v->result = (migrate_verification){0};
+    atomic_store(&v->done, false);
+    v->stop = 0;
+    log_info("verifying both sides while the link follows");
+    v->running = pthread_create(&v->thread, NULL, verifier_main, v) == 0;
+    pthread_mutex_lock(&r->m.lock);
+    r->m.verifying = v->running;
+    pthread_mutex_unlock(&r->m.lock);
+}
+
+static void verifier_join(runner *r)
+{
+    verifier *v = &r->verifier;
+    if (!v->running) return;
+    (void)pthread_join(v->thread, NULL);
+    v->running = false;
+    pthread_mutex_lock(&r->m.lock);
+    r->m.verifying = false;
+    pthread_mutex_unlock(&r->m.lock);
+}
+
+static bool verifier_result(runner *r, err *e)
+{
+    verifier *v = &r->verifier;
+    if (!v->good) {
+        *e = v->trouble;
+        return err_wrap(e, "verification");
+    }
+    struct journal_verification row = {.result = v->result.equal ? "equal" : "different",
+                                       .keys = v->result.keys,
+                                       .differences = v->result.differences,
+                                       .seconds = v->result.seconds,
+                                       .detail = v->result.detail ? v->result.detail : "{}"};
+    bool noted = journal_verification_add(r->m.journal, &row, e);
+    free(v->result.detail);
+    if (!noted) return false;
+    log_info("verified %" PRIu64 " keys in %.1f s: %" PRIu64 " differences", row.keys, row.seconds,
+             row.differences);
+    if (!v->result.equal) {
+        err_set(e, ERR_STATE, "the verification found %" PRIu64 " differences; no cutover",
+                row.differences);
+        err_hint(e, "see 'handover verify'; the link can go on: run again with '--cutover manual'");
+        r->exit_code = 1;
+        return false;
+    }
+    r->verified = true;
+    return journal_quarantine_clear(r->m.journal, e) &&
+           move_enter(&r->m, JOURNAL_VERIFIED, state_reason(JOURNAL_VERIFIED), e);
+}
+
+static void summary_print(runner *r, const link_status *s)
+{
+    int64_t hold_us = 0;
+    err ignored;
+    if (!journal_get_i64(r->m.journal, "hold_us", 0, &hold_us, &ignored)) hold_us = 0;
+    printf("switched: the target takes the writes\n");
+    printf("  snapshot  %" PRIu64 " keys, %s\n", s->progress.snapshot_keys,
+           bytes_show((double)s->progress.snapshot_bytes).text);
+    printf("  stream    %" PRIu64 " commands\n", s->progress.commands);
+    printf("  hold      %.1f ms\n", (double)hold_us / 1000.0);
+    printf("  next      'handover migrate finish --workdir %s' takes back what was changed; until "
+           "then the source stands still with all its data\n",
+           r->m.options->workdir);
+    (void)fflush(stdout);
+}
+
+static bool do_cutover(runner *r, const cutover_order *order, err *e)
+{
+    link_status s = link_status_get(r->m.link);
+    progress_end(&r->progress);
+    if (!cutover_run(&r->m, order, e)) return false;
+    summary_print(r, &s);
+    r->over = true;
+    return true;
+}
+
+/* The automatic course: in sync, verified, cut over. A miss that was taken back is tried again. */
+static bool auto_follow(runner *r, err *e)
+{
+    const migrate_options *o = r->m.options;
+    journal_state now;
+    if (!o->cutover_auto || r->over) return true;
+    if (r->verifier.running) {
+        if (!atomic_load(&r->verifier.done)) return true;
+        verifier_join(r);
+        return verifier_result(r, e);
+    }
+    if (!move_state(&r->m, &now, e)) return false;
+    if (now != JOURNAL_IN_SYNC && now != JOURNAL_VERIFIED) return true;
+    if (o->verify && !r->verified) {
+        verifier_start(r);
+        return true;
+    }
+    cutover_order order = {.skip_verify = !o->verify};
+    return do_cutover(r, &order, e);
+}
+
+static bool order_cutover(runner *r, move_order *o, err *e)
+{
+    journal_state now;
+    if (!move_state(&r->m, &now, e)) return false;
+    if (o->cutover.dry_run) {
+        o->text = cutover_describe(&r->m);
+        return true;
+    }
+    if (o->cutover.force || o->cutover.undo) {
+        if (now != JOURNAL_FENCED) return err_set(e, ERR_STATE, "no cutover stands still");
+        if (o->cutover.undo) {
+            o->text = mem_text(span_text("taken back: writes go on at the source"));
+            return cutover_undo(&r->m, e);
+        }
+        if (!cutover_force(&r->m, e)) return false;
+        r->over = true;
+    } else if (now != JOURNAL_IN_SYNC && now != JOURNAL_VERIFIED) {
+        err_set(e, ERR_STATE, "the move is in phase '%s', not in sync", journal_state_name(now));
+        return err_hint(e, "wait until 'migrate status' says in-sync");
+    } else if (!do_cutover(r, &o->cutover, e)) {
+        return false;
+    }
+    int64_t hold_us = 0;
+    if (!journal_get_i64(r->m.journal, "hold_us", 0, &hold_us, e)) return false;
+    int size =
+        asprintf(&o->text, "switched: writes were held for %.1f ms", (double)hold_us / 1000.0);
+    assert(size > 0);
+    return true;
+}
+
+static bool order_do(runner *r, move_order *o, err *e)
+{
+    switch (o->kind) {
+    case ORDER_PAUSE:
+        link_pause(r->m.link, true);
+        o->text = mem_text(span_text("pausing: the receiver goes on into the spool"));
+        return true;
+    case ORDER_RESUME:
+        link_pause(r->m.link, false);
+        o->text = mem_text(span_text("going on"));
+        return true;
+    case ORDER_CUTOVER:
+        return order_cutover(r, o, e);
+    case ORDER_ABORT: {
+        if (!finish_abort(&r->m, &o->text, e)) return false;
+        r->over = true;
+        return true;
+    }
+    case ORDER_NONE:
+        break;
+    }
+    return err_set(e, ERR_USAGE, "there is no such order");
+}
+
+/* Waits up to a tick for an order; does it. */
+static void orders_take(runner *r)
+{
+    struct timespec until = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += TICK_MS * NS_PER_MS;
+    until.tv_sec += until.tv_nsec / NS_PER_S;
+    until.tv_nsec %= NS_PER_S;
+    pthread_mutex_lock(&r->m.lock);
+    if (!r->m.waiting) (void)pthread_cond_timedwait(&r->m.changed, &r->m.lock, &until);
+    move_order *o = r->m.waiting;
+    pthread_mutex_unlock(&r->m.lock);
+    if (!o) return;
+    bool good = order_do(r, o, &o->trouble);
+    pthread_mutex_lock(&r->m.lock);
+    o->good = good;
+    o->done = true;
+    r->m.waiting = NULL;
+    pthread_cond_broadcast(&r->m.changed);
+    pthread_mutex_unlock(&r->m.lock);
+}
+
+static bool interrupted(runner *r, err *e)
+{
+    progress_end(&r->progress);
+    err_set(e, ERR_STOPPED, "stopped by a signal");
+    return err_hint(e, "nothing is lost: 'handover migrate run --workdir %s ...' goes on from here",
+                    r->m.options->workdir);
+}
+
+static bool link_stopped(const link_status *s, err *e)
+{
+    *e = s->trouble;
+    return err_hint(e, "settle the cause and run again: it goes on from the checkpoint");
+}
+
+static bool tick(runner *r, err *e)
+{
+    if (signalled) return interrupted(r, e);
+    link_status s = link_status_get(r->m.link);
+    if (!incidents_drain(r, e)) return false;
+    progress_update(&r->progress, &r->m, &s);
+    if (!state_follow(r, &s, e) || !second_tick(r, e)) return false;
+    if (s.phase == LINK_STOPPED) return link_stopped(&s, e);
+    if (!auto_follow(r, e)) {
+        journal_state now;
+        err second = {0};
+        bool back = r->exit_code == 0 && e->kind != ERR_STOPPED &&
+                    move_state(&r->m, &now, &second) && now != JOURNAL_FENCED && r->verified;
+        if (!back) return false;
+        log_warn("%s; trying again", e->text); /* a missed cutover was taken back */
+    }
+    if (!r->over) orders_take(r);
+    return true;
+}
+
+static bool target_config(runner *r, const preflight_result *p, err *e)
+{
+    if (!p->target_policy_changes) return true;
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *answer = NULL;
+    if (!change_plan_once(&r->m, CHANGE_TARGET_POLICY, p->target_policy, e)) return false;
+    log_info("target: maxmemory-policy set from '%s' to noeviction, with your consent",
+             p->target_policy);
+    return engine_ask(r->m.target, &memory, &answer, e, "CONFIG", "SET", "maxmemory-policy",
+                      "noeviction");
+}
+
+static void dry_run_print(move *m, const preflight_result *p)
+{
+    printf("plan: %s (%s) to %s (%s)\n", m->source_text,
+           engine_version_show(&m->source_version).text, m->target_text,
+           engine_version_show(&m->target_version).text);
+    printf("  data       %" PRIu64 " keys, %s; the source writes %s/s now\n", p->source_keys,
+           bytes_show((double)p->source_bytes).text, bytes_show(p->write_bytes_per_s).text);
+    printf(
+        "  source     AUTH; PING; CLIENT SETNAME; REPLCONF capa eof capa psync2; PSYNC ? -1 (one "
+        "snapshot, about %.0f s); REPLCONF ACK every second\n",
+        p->snapshot_s);
+    if (p->target_policy_changes)
+        printf("  target     CONFIG SET maxmemory-policy noeviction (now %s)\n", p->target_policy);
+    printf(
+        "  target     CLIENT LIST, CLIENT KILL ID of this link's earlier connections; GET and SET "
+        "handover:checkpoint:%s in db 0\n",
+        m->link_id);
+    printf("  target     snapshot: SET .. PXAT, RESTORE .. REPLACE ABSTTL, FUNCTION LOAD REPLACE; "
+           "expiries within %" PRId64 " s held (+2^45 ms)\n",
+           m->options->hold_horizon_ms / 1000);
+    printf("  target     stream: MULTI, up to 1000 commands, SET checkpoint, EXEC\n");
+    if (m->options->policy == TARGET_REPLACE)
+        printf("  target     UNLINK of keys the source has not (SCAN of the target)\n");
+    char *steps = cutover_describe(m);
+    printf("%s", steps);
+    free(steps);
+}
+
+/* A move that begins is checked; one that goes on was, and has what it needs on the target. */
+static bool preflight(runner *r, journal_state now, err *e)
+{
+    preflight_result p;
+    bool fresh = now == JOURNAL_NEW || now == JOURNAL_CHECKED;
+    if (!preflight_run(&r->m, &p, e)) return false;
+    if (!fresh && !r->m.options->dry_run) return true;
+    if (!preflight_judge(&p, e)) return false;
+    if (r->m.options->dry_run) {
+        dry_run_print(&r->m, &p);
+        r->over = true;
+        return true;
+    }
+    return change_plan_once(&r->m, CHANGE_CHECKPOINT, NULL, e) && target_config(r, &p, e) &&
+           (now == JOURNAL_CHECKED ||
+            move_enter(&r->m, JOURNAL_CHECKED, "the preflight found nothing against it", e));
+}
+
+static bool run_link(runner *r, err *e)
+{
+    const migrate_options *o = r->m.options;
+    link_options l = {.link_id = r->m.link_id,
+                      .workdir = o->workdir,
+                      .source = &r->m.source_url,
+                      .target = &r->m.target_url,
+                      .spool_bytes_max = o->spool_bytes_max,
+                      .spool_segment_bytes = o->spool_segment_bytes,
+                      .hold_horizon_ms = o->hold_horizon_ms,
+                      .policy = o->policy,
+                      .flush_pass = o->flush_pass,
+                      .target_rdb_version = r->m.target_version.rdb_version};
+    sync_link *link = NULL;
+    if (!link_start(&l, &link, e)) return false;
+    pthread_mutex_lock(&r->m.lock);
+    r->m.link = link;
+    pthread_mutex_unlock(&r->m.lock);
+    bool good = control_start(&r->m, &r->control, e);
+    while (good && !r->over)
+        good = tick(r, e);
+    progress_end(&r->progress);
+    r->verifier.stop = 1;
+    verifier_join(r);
+    return good;
+}
+
+/* Askers still waiting are told; then nobody asks any more. */
+static void askers_send_away(runner *r)
+{
+    pthread_mutex_lock(&r->m.lock);
+    r->m.over = true;
+    pthread_cond_broadcast(&r->m.changed);
+    pthread_mutex_unlock(&r->m.lock);
+    control_stop(r->control);
+}
+
+static bool begin(runner *r, err *e)
+{
+    journal_state now;
+    if (!move_state(&r->m, &now, e)) return false;
+    if (now == JOURNAL_SWITCHED || now == JOURNAL_FINISHED) {
+        log_info("nothing to do: this move is %s", journal_state_name(now));
+        r->over = true;
+        return true;
+    }
+    if (now == JOURNAL_ABORTED || now == JOURNAL_ROLLED_BACK) {
+        err_set(e, ERR_STATE, "this move was %s", journal_state_name(now));
+        return err_hint(e, "begin another one in a new work directory");
+    }
+    if (now == JOURNAL_FENCED && !cutover_recover(&r->m, e)) return false;
+    return move_state(&r->m, &now, e) && preflight(r, now, e);
+}
+
+bool migrate_run(const migrate_options *o, int *ret_exit, err *e)
+{
+    runner r = {0};
+    signals_take();
+    progress_init(&r.progress, o->progress);
+    if (o->switch_hook && !hook_check(o->switch_hook, e)) return false;
+    if (!move_open(&r.m, o, true, e)) return false;
+    bool good = begin(&r, e) && (r.over || run_link(&r, e));
+    askers_send_away(&r);
+    move_close(&r.m);
+    *ret_exit = r.exit_code;
+    return good;
+}

@@ -1,0 +1,11 @@
+/* migrate/status.h: where the move is, as the documented JSON object (docs/migrate.md), and as a
+ * page for people. */
+#pragma once
+#include <jansson.h>
+
+#include "migrate/move.h"
+
+/* Any thread. The caller owns the object. */
+json_t *status_make(move *m);
+/* The page; reads only what the JSON holds, so it serves a stored status too. */
+void status_print(const json_t *status);
