@@ -18,6 +18,7 @@ BIN = pathlib.Path(os.environ.get("HANDOVER_BIN", ROOT / "build" / "handover"))
 SLOW = float(os.environ.get("HANDOVER_SLOW", "1"))  # a sanitizer build gets more time
 PHASES = ("new", "checked", "snapshot", "catching-up", "in-sync", "verified", "fenced", "switched", "finished")
 
+REFUSALS = (FINDINGS, USAGE, SOURCE, TARGET)  # how a preflight may end that found a reason not to start
 REPLACE_TARGET = ("--target-policy", "replace")
 MERGE_TARGET = ("--target-policy", "merge")
 
