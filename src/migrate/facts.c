@@ -40,27 +40,36 @@ static bool server_read(facts *f, engine *s, server_facts *ret, err *e)
     return true;
 }
 
-/* How fast the source's stream grows, over a short while. */
+typedef struct {
+    uint64_t offset; /* of the stream; stands still without a replica and a backlog */
+    uint64_t input;  /* bytes received from clients */
+} sample;
+
+static bool sample_take(facts *f, sample *ret, err *e)
+{
+    span info;
+    if (!engine_info(f->m->source, &f->memory, "all", &info, e)) return false;
+    *ret = (sample){0};
+    (void)info_u64(info, "master_repl_offset", &ret->offset);
+    (void)info_u64(info, "total_net_input_bytes", &ret->input);
+    return true;
+}
+
+/* How fast the source's stream grows, over a short while. A source that never had a replica counts
+ * no offset: what its clients send bounds what it would. */
 static bool rate_measure(facts *f, err *e)
 {
-    uint64_t first = 0;
-    uint64_t second = 0;
-    span info;
-    if (!engine_info(f->m->source, &f->memory, "replication", &info, e)) return false;
-    (void)info_u64(info, "master_repl_offset", &first);
+    sample first;
+    sample second;
     int64_t begin = clock_ns();
+    if (!sample_take(f, &first, e)) return false;
     (void)usleep(RATE_SAMPLE_MS * 1000);
-    if (!engine_info(f->m->source, &f->memory, "replication", &info, e)) return false;
-    (void)info_u64(info, "master_repl_offset", &second);
+    if (!sample_take(f, &second, e)) return false;
     double seconds = (double)(clock_ns() - begin) / (double)NS_PER_S;
-    f->result->write_bytes_per_s = second > first ? (double)(second - first) / seconds : 0;
-    if (f->result->write_bytes_per_s > 0) return true;
-    /* Without a replica and a backlog the offset stands still: what came in bounds what goes out.
-     */
-    span text;
-    double kbps = 0;
-    if (info_text(f->source.info, "instantaneous_input_kbps", &text) && span_to_double(text, &kbps))
-        f->result->write_bytes_per_s = first == second && first == 0 ? kbps * 1024 : 0;
+    uint64_t grown = second.offset > first.offset ? second.offset - first.offset
+                     : second.offset == 0         ? second.input - first.input
+                                                  : 0;
+    f->result->write_bytes_per_s = (double)grown / seconds;
     return true;
 }
 

@@ -350,6 +350,17 @@ static void check_min_replicas(facts *f, const char *id)
         "the source asks for %" PRIu64 " replicas before it writes (min-replicas-to-write)", count);
 }
 
+static void check_target_replicas(facts *f, const char *id)
+{
+    uint64_t wanted = 0;
+    uint64_t there = info_number(&f->target, "connected_slaves");
+    if (!facts_config_u64(f, f->m->target, "min-replicas-to-write", &wanted) || wanted <= there)
+        return;
+    refuse(f, id, "connect its replicas first, or set min-replicas-to-write to 0 on the target",
+           "the target asks for %" PRIu64 " replicas before it writes and has %" PRIu64, wanted,
+           there);
+}
+
 static void check_clock(facts *f, const char *id)
 {
     int64_t skew = f->source.clock_skew_ms - f->target.clock_skew_ms;
@@ -392,6 +403,7 @@ static const check_row checks[] = {
     {"backlog", true, SIDE_SOURCE, check_backlog},
     {"wait-users", true, SIDE_SOURCE, check_wait},
     {"min-replicas", true, SIDE_SOURCE, check_min_replicas},
+    {"target-min-replicas", false, SIDE_TARGET, check_target_replicas},
     {"clock-skew", true, SIDE_SOURCE, check_clock},
     {"disk", true, SIDE_SOURCE, check_disk},
 };
