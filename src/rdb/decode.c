@@ -158,6 +158,9 @@ static step sixteen_letter(struct rdb_decoder *d, cursor *in)
     return STEP_DONE;
 }
 
+/* The engines print 17 digits; more would not fit the smallest window. */
+#define SCORE_TEXT_MAX 48
+
 static step ascii_letter(struct rdb_decoder *d, cursor *in, err *e)
 {
     cursor c = *in;
@@ -167,7 +170,9 @@ static step ascii_letter(struct rdb_decoder *d, cursor *in, err *e)
     if (size >= 254) {
         d->record.score = size == 254 ? INFINITY : -INFINITY;
     } else {
-        if (size < 253 && !cursor_take(&c, size, &digits)) return STEP_MORE;
+        if (size != 253 && size > SCORE_TEXT_MAX)
+            return err_at(e, ERR_FORMAT, in->offset, "a score of %u digits", size);
+        if (size != 253 && !cursor_take(&c, size, &digits)) return STEP_MORE;
         if (size == 253 || !span_to_double(digits, &d->record.score) || isnan(d->record.score))
             return err_at(e, ERR_FORMAT, in->offset, "a score that is no number");
     }

@@ -81,9 +81,10 @@ static bool entry_open(struct rdb_decoder *d, rdb_element *ret, bool *ret_delete
     n->fields_left = n->fields;
     *ret_deleted = flags & ENTRY_DELETED;
     uint64_t *owed = *ret_deleted ? &n->deleted : &n->live;
-    if (*owed == 0)
+    if (*owed == 0) {
         return err_set(e, ERR_FORMAT, "a stream node has more %sentries than it says",
                        *ret_deleted ? "deleted " : "");
+    }
     --*owed;
     n->in_entry = true;
     *ret = (rdb_element){
@@ -162,9 +163,10 @@ static int id_compare(rdb_stream_id a, rdb_stream_id b)
 
 step pending_add(struct rdb_decoder *d, const pending_row *row, uint64_t offset, err *e)
 {
-    if (d->pending_count == d->limits.pending_max)
+    if (d->pending_count == d->limits.pending_max) {
         return err_at(e, ERR_LIMIT, offset, "more than %zu pending entries in one group",
                       d->limits.pending_max);
+    }
     if (d->pending_count > 0 && id_compare(d->pending[d->pending_count - 1].id, row->id) >= 0)
         return err_at(e, ERR_FORMAT, offset, "pending entries out of order");
     if (d->pending_count == d->pending_capacity) {
@@ -181,19 +183,22 @@ step pending_own(struct rdb_decoder *d, rdb_stream_id id, uint64_t offset, rdb_e
     size_t high = d->pending_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (id_compare(d->pending[middle].id, id) < 0)
+        if (id_compare(d->pending[middle].id, id) < 0) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     pending_row *row = low < d->pending_count ? &d->pending[low] : NULL;
-    if (!row || id_compare(row->id, id) != 0)
+    if (!row || id_compare(row->id, id) != 0) {
         return err_at(e, ERR_FORMAT, offset,
                       "a consumer's pending entry %" PRIu64 "-%" PRIu64 " is not in its group",
                       id.ms, id.seq);
-    if (row->is_owned)
+    }
+    if (row->is_owned) {
         return err_at(e, ERR_FORMAT, offset,
                       "pending entry %" PRIu64 "-%" PRIu64 " has two consumers", id.ms, id.seq);
+    }
     row->is_owned = true;
     d->pending_owned++;
     *ret = (rdb_element){
@@ -208,9 +213,10 @@ step pending_own(struct rdb_decoder *d, rdb_stream_id id, uint64_t offset, rdb_e
 
 step pending_close(struct rdb_decoder *d, uint64_t offset, err *e)
 {
-    if (d->pending_owned != d->pending_count)
+    if (d->pending_owned != d->pending_count) {
         return err_at(e, ERR_FORMAT, offset, "%zu pending entries of a group have no consumer",
                       d->pending_count - d->pending_owned);
+    }
     d->pending_count = 0;
     d->pending_owned = 0;
     return STEP_DONE;

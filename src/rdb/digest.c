@@ -228,9 +228,10 @@ bool rdb_digest_payload(
             return err_set(e, ERR_FORMAT, "payload of a %s: it is cut off", open.type->name);
         rdb_digest_feed(d, &element);
     } while (element.kind != RDB_ELEMENT_END);
-    if (cursor_left(&in) > 0)
+    if (cursor_left(&in) > 0) {
         return err_set(e, ERR_FORMAT, "payload of a %s: %zu bytes behind the value",
                        open.type->name, cursor_left(&in));
+    }
     *ret = rdb_digest_end(d);
     if (ret_kind) *ret_kind = open.type->kind;
     return true;

@@ -77,17 +77,19 @@ static step header_read(rdb_reader *r, cursor *in, rdb_item *ret, err *e)
     span magic;
     if (!cursor_take(&c, RDB_HEADER_SIZE, &magic)) return STEP_MORE;
     bool is_valkey = span_starts(magic, "VALKEY");
-    if (!is_valkey && !span_starts(magic, "REDIS"))
+    if (!is_valkey && !span_starts(magic, "REDIS")) {
         return err_at(e, ERR_FORMAT, in->offset, "no RDB file: it begins with '%s'",
                       span_show(magic).text);
+    }
     span digits = span_tail(magic, is_valkey ? 6 : 5);
     uint64_t version = 0;
     uint64_t min = is_valkey ? RDB_VERSION_VALKEY_MIN : 1;
     uint64_t max = is_valkey ? RDB_VERSION_VALKEY_MAX : RDB_VERSION_REDIS_MAX;
-    if (!span_to_u64(digits, &version) || version < min || version > max)
+    if (!span_to_u64(digits, &version) || version < min || version > max) {
         return err_at(e, ERR_FORMAT, in->offset,
                       "RDB version '%s', known are %" PRIu64 " to %" PRIu64, span_show(magic).text,
                       min, max);
+    }
     item_begin(r, in->offset);
     r->item.version = (uint16_t)version;
     r->item.is_valkey = is_valkey;

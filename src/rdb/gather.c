@@ -41,9 +41,10 @@ static step unpack(rdb_gather *g, span stored, uint64_t offset, span *ret, err *
     size_t size = (size_t)g->head.size;
     bool fits = buf_reserve(&g->text, size);
     assert(fits); /* the head was held to the limit */
-    if (!lzf_decompress(stored, g->text.at, size))
+    if (!lzf_decompress(stored, g->text.at, size)) {
         return err_at(e, ERR_FORMAT, offset - g->head.stored,
                       "damaged LZF string of %" PRIu64 " bytes", g->head.stored);
+    }
     g->text.size = size;
     g->is_borrowed = false;
     *ret = buf_span(&g->text);

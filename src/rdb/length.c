@@ -24,9 +24,10 @@ step rdb_number_read(cursor *in, uint64_t max, uint64_t *ret, err *e)
     rdb_length length = {0};
     step s = rdb_length_read(&c, max, &length, e);
     if (s != STEP_DONE) return s;
-    if (length.is_encoding)
+    if (length.is_encoding) {
         return err_at(e, ERR_FORMAT, in->offset, "string encoding %" PRIu64 " instead of a number",
                       length.value);
+    }
     *ret = length.value;
     *in = c;
     return STEP_DONE;

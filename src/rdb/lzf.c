@@ -57,6 +57,7 @@ static lzf_result token_read(const uint8_t **in, const uint8_t *in_end, lzf_out 
 
 bool lzf_decompress(span in, uint8_t *out, size_t size)
 {
+    if (size == 0) return in.size == 0; /* there need not be a buffer */
     lzf_out o = {.base = out, .at = out, .end = out + size};
     const uint8_t *at = in.at;
     const uint8_t *end = in.at + in.size;
@@ -104,9 +105,10 @@ step lzf_stream_next(lzf_stream *z, cursor *in, span *ret, err *e)
     z->in_left -= eaten;
     z->out_left -= made;
     z->used += made;
-    if (z->in_left == 0 && z->out_left > 0)
+    if (z->in_left == 0 && z->out_left > 0) {
         return err_at(e, ERR_FORMAT, in->offset, "an LZF string ends %" PRIu64 " bytes early",
                       z->out_left);
+    }
     if (made == 0 && z->in_left > 0) return STEP_MORE;
     *ret = span_of(z->bytes + begin, made);
     return STEP_DONE;

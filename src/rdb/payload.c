@@ -27,10 +27,11 @@ bool rdb_payload_open(span payload, rdb_payload *ret, err *e)
     bool here = cursor_le(&c, VERSION_SIZE, &version) && cursor_le(&c, 8, &stored);
     assert(here);
     uint64_t crc = crc64_update(0, span_of(payload.at, payload.size - 8));
-    if (crc != stored)
+    if (crc != stored) {
         return err_set(e, ERR_FORMAT,
                        "checksum of the payload: %016" PRIx64 ", its bytes make %016" PRIx64,
                        stored, crc);
+    }
     const rdb_type *type = rdb_type_readable(payload.at[0], (uint16_t)version, 0, e);
     if (!type) return false;
     *ret = (rdb_payload){

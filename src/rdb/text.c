@@ -4,6 +4,8 @@ enum { ENCODING_INT8 = 0, ENCODING_INT16 = 1, ENCODING_INT32 = 2, ENCODING_LZF =
 
 static step number_head_read(cursor *c, size_t size, rdb_string_head *ret)
 {
+    assert(size >= 1);
+    assert(size <= 8);
     uint64_t bits = 0;
     if (!cursor_le(c, size, &bits)) return STEP_MORE;
     unsigned unused = (unsigned)(64 - 8 * size);
@@ -20,9 +22,10 @@ static step lzf_head_read(cursor *c, uint64_t max, rdb_string_head *ret, err *e)
     if (s != STEP_DONE) return s;
     s = rdb_number_read(c, max, &head.size, e);
     if (s != STEP_DONE) return s;
-    if (head.size / RDB_LZF_RATIO_MAX > head.stored)
+    if (head.size / RDB_LZF_RATIO_MAX > head.stored) {
         return err_at(e, ERR_FORMAT, begin, "%" PRIu64 " compressed bytes cannot make %" PRIu64,
                       head.stored, head.size);
+    }
     *ret = head;
     return STEP_DONE;
 }
@@ -49,12 +52,13 @@ step rdb_string_head_read(cursor *in, uint64_t max, rdb_string_head *ret, err *e
     step s = rdb_length_read(&c, max, &length, e);
     if (s != STEP_DONE) return s;
     rdb_string_head head = {.form = RDB_STRING_RAW, .stored = length.value, .size = length.value};
-    if (length.is_encoding && length.value <= ENCODING_INT32)
+    if (length.is_encoding && length.value <= ENCODING_INT32) {
         s = number_head_read(&c, (size_t)1 << length.value, &head);
-    else if (length.is_encoding && length.value == ENCODING_LZF)
+    } else if (length.is_encoding && length.value == ENCODING_LZF) {
         s = lzf_head_read(&c, max, &head, e);
-    else if (length.is_encoding)
+    } else if (length.is_encoding) {
         s = err_at(e, ERR_FORMAT, in->offset, "no string encoding %" PRIu64, length.value);
+    }
     if (s != STEP_DONE) return s;
     *ret = head;
     *in = c;

@@ -6,38 +6,38 @@
 #define STREAM_PENDING "l(ITn)"
 
 static const rdb_type types[] = {
-    {0, false, "string", RDB_KIND_STRING, 1, RDB_BLOB_NONE, "s"},
-    {1, false, "list", RDB_KIND_LIST, 1, RDB_BLOB_NONE, "l(e)"},
-    {2, false, "set", RDB_KIND_SET, 1, RDB_BLOB_NONE, "l(m)"},
-    {3, false, "zset", RDB_KIND_ZSET, 1, RDB_BLOB_NONE, "l(zd)"},
-    {4, false, "hash", RDB_KIND_HASH, 1, RDB_BLOB_NONE, "l(fv)"},
-    {5, false, "zset-2", RDB_KIND_ZSET, 8, RDB_BLOB_NONE, "l(zD)"},
-    {6, false, "module-pre-ga", RDB_KIND_MODULE, 8, RDB_BLOB_NONE, NULL},
-    {7, false, "module-2", RDB_KIND_MODULE, 8, RDB_BLOB_NONE, "n*"},
-    {9, false, "hash-zipmap", RDB_KIND_HASH, 2, RDB_BLOB_ZIPMAP, "b"},
-    {10, false, "list-ziplist", RDB_KIND_LIST, 2, RDB_BLOB_ZIPLIST, "b"},
-    {11, false, "set-intset", RDB_KIND_SET, 2, RDB_BLOB_INTSET, "b"},
-    {12, false, "zset-ziplist", RDB_KIND_ZSET, 2, RDB_BLOB_ZIPLIST, "b"},
-    {13, false, "hash-ziplist", RDB_KIND_HASH, 4, RDB_BLOB_ZIPLIST, "b"},
-    {14, false, "list-quicklist", RDB_KIND_LIST, 7, RDB_BLOB_ZIPLIST, "l(b)"},
-    {15, false, "stream-listpacks", RDB_KIND_STREAM, 9, RDB_BLOB_LISTPACK,
+    {0, false, 1, RDB_KIND_STRING, "string", RDB_BLOB_NONE, "s"},
+    {1, false, 1, RDB_KIND_LIST, "list", RDB_BLOB_NONE, "l(e)"},
+    {2, false, 1, RDB_KIND_SET, "set", RDB_BLOB_NONE, "l(m)"},
+    {3, false, 1, RDB_KIND_ZSET, "zset", RDB_BLOB_NONE, "l(zd)"},
+    {4, false, 1, RDB_KIND_HASH, "hash", RDB_BLOB_NONE, "l(fv)"},
+    {5, false, 8, RDB_KIND_ZSET, "zset-2", RDB_BLOB_NONE, "l(zD)"},
+    {6, false, 8, RDB_KIND_MODULE, "module-pre-ga", RDB_BLOB_NONE, NULL},
+    {7, false, 8, RDB_KIND_MODULE, "module-2", RDB_BLOB_NONE, "n*"},
+    {9, false, 2, RDB_KIND_HASH, "hash-zipmap", RDB_BLOB_ZIPMAP, "b"},
+    {10, false, 2, RDB_KIND_LIST, "list-ziplist", RDB_BLOB_ZIPLIST, "b"},
+    {11, false, 2, RDB_KIND_SET, "set-intset", RDB_BLOB_INTSET, "b"},
+    {12, false, 2, RDB_KIND_ZSET, "zset-ziplist", RDB_BLOB_ZIPLIST, "b"},
+    {13, false, 4, RDB_KIND_HASH, "hash-ziplist", RDB_BLOB_ZIPLIST, "b"},
+    {14, false, 7, RDB_KIND_LIST, "list-quicklist", RDB_BLOB_ZIPLIST, "l(b)"},
+    {15, false, 9, RDB_KIND_STREAM, "stream-listpacks", RDB_BLOB_LISTPACK,
      STREAM_BEGIN "l(gnn" STREAM_PENDING "l(cSl(J)))"},
-    {16, false, "hash-listpack", RDB_KIND_HASH, 10, RDB_BLOB_LISTPACK, "b"},
-    {17, false, "zset-listpack", RDB_KIND_ZSET, 10, RDB_BLOB_LISTPACK, "b"},
-    {18, false, "list-quicklist-2", RDB_KIND_LIST, 10, RDB_BLOB_LISTPACK, "l(qb)"},
-    {19, false, "stream-listpacks-2", RDB_KIND_STREAM, 10, RDB_BLOB_LISTPACK,
+    {16, false, 10, RDB_KIND_HASH, "hash-listpack", RDB_BLOB_LISTPACK, "b"},
+    {17, false, 10, RDB_KIND_ZSET, "zset-listpack", RDB_BLOB_LISTPACK, "b"},
+    {18, false, 10, RDB_KIND_LIST, "list-quicklist-2", RDB_BLOB_LISTPACK, "l(qb)"},
+    {19, false, 10, RDB_KIND_STREAM, "stream-listpacks-2", RDB_BLOB_LISTPACK,
      STREAM_BEGIN STREAM_META_2 "l(gnnr" STREAM_PENDING "l(cSl(J)))"},
-    {20, false, "set-listpack", RDB_KIND_SET, 11, RDB_BLOB_LISTPACK, "b"},
-    {21, false, "stream-listpacks-3", RDB_KIND_STREAM, 11, RDB_BLOB_LISTPACK,
+    {20, false, 11, RDB_KIND_SET, "set-listpack", RDB_BLOB_LISTPACK, "b"},
+    {21, false, 11, RDB_KIND_STREAM, "stream-listpacks-3", RDB_BLOB_LISTPACK,
      STREAM_BEGIN STREAM_META_2 "l(gnnr" STREAM_PENDING "l(cSAl(J)))"},
-    {22, true, "hash-2", RDB_KIND_HASH, 80, RDB_BLOB_NONE, "l(fvX)"},
-    {23, true, "path-hash", RDB_KIND_HASH, 81, RDB_BLOB_NONE, NULL},
-    {22, false, "hash-metadata-pre-ga", RDB_KIND_HASH, 12, RDB_BLOB_NONE, NULL},
-    {23, false, "hash-listpack-ex-pre-ga", RDB_KIND_HASH, 12, RDB_BLOB_NONE, NULL},
-    {24, false, "hash-metadata", RDB_KIND_HASH, 12, RDB_BLOB_NONE, "Bl(tfv)"},
-    {25, false, "hash-listpack-ex", RDB_KIND_HASH, 12, RDB_BLOB_LISTPACK, "Bb"},
-    {26, false, "stream-listpacks-4", RDB_KIND_STREAM, 13, RDB_BLOB_LISTPACK, NULL},
-    {27, false, "stream-listpacks-5", RDB_KIND_STREAM, 14, RDB_BLOB_LISTPACK, NULL},
+    {22, true, 80, RDB_KIND_HASH, "hash-2", RDB_BLOB_NONE, "l(fvX)"},
+    {23, true, 81, RDB_KIND_HASH, "path-hash", RDB_BLOB_NONE, NULL},
+    {22, false, 12, RDB_KIND_HASH, "hash-metadata-pre-ga", RDB_BLOB_NONE, NULL},
+    {23, false, 12, RDB_KIND_HASH, "hash-listpack-ex-pre-ga", RDB_BLOB_NONE, NULL},
+    {24, false, 12, RDB_KIND_HASH, "hash-metadata", RDB_BLOB_NONE, "Bl(tfv)"},
+    {25, false, 12, RDB_KIND_HASH, "hash-listpack-ex", RDB_BLOB_LISTPACK, "Bb"},
+    {26, false, 13, RDB_KIND_STREAM, "stream-listpacks-4", RDB_BLOB_LISTPACK, NULL},
+    {27, false, 14, RDB_KIND_STREAM, "stream-listpacks-5", RDB_BLOB_LISTPACK, NULL},
 };
 
 #define TYPE_DIVERGES 22 /* from here on redis and valkey count for themselves */
@@ -81,10 +81,11 @@ const rdb_type *rdb_type_find(uint8_t number, uint16_t version)
     bool is_valkey = version >= RDB_VERSION_VALKEY_MIN;
     size_t guess = number < 8 ? number : (size_t)number - 1; /* there is no type 8 */
     if (number < TYPE_DIVERGES && types[guess].number == number) return &types[guess];
-    for (size_t i = 0; i < COUNT_OF(types); i++)
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
         if (types[i].number == number &&
             (number < TYPE_DIVERGES || types[i].is_valkey == is_valkey))
             return &types[i];
+    }
     return NULL;
 }
 
@@ -101,13 +102,14 @@ const rdb_type *rdb_type_readable(uint8_t number, uint16_t version, uint64_t off
     const rdb_type *type = rdb_type_find(number, version);
     if (type && type->grammar) return type;
     const char *op = rdb_op_name(number, version);
-    if (type)
+    if (type) {
         (void)err_at(e, ERR_FORMAT, offset, "values of type %u (%s) cannot be read", number,
                      type->name);
-    else if (op)
+    } else if (op) {
         (void)err_at(e, ERR_FORMAT, offset, "opcode %u (%s) cannot be read", number, op);
-    else
+    } else {
         (void)err_at(e, ERR_FORMAT, offset, "no object type %u in RDB version %u", number, version);
+    }
     return NULL;
 }
 
@@ -147,9 +149,10 @@ static const struct op_row {
 const char *rdb_op_name(uint8_t number, uint16_t version)
 {
     bool is_valkey = version >= RDB_VERSION_VALKEY_MIN;
-    for (size_t i = 0; i < COUNT_OF(ops); i++)
+    for (size_t i = 0; i < COUNT_OF(ops); i++) {
         if (ops[i].number == number && (is_valkey ? ops[i].is_valkey : ops[i].is_redis))
             return ops[i].name;
+    }
     return NULL;
 }
 

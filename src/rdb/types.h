@@ -60,9 +60,9 @@ typedef enum {
 typedef struct {
     uint8_t number;
     bool is_valkey; /* only in files and payloads of valkey; else only in those of redis from 22 */
-    const char *name;
-    rdb_kind kind;
     uint16_t version_min; /* first RDB version that has it */
+    rdb_kind kind;
+    const char *name;
     rdb_blob blob;
     const char *grammar; /* NULL: known by name only */
 } rdb_type;
