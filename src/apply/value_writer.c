@@ -10,7 +10,7 @@
 #define CHUNK_ELEMENTS_MAX ((size_t)512)
 #define CHUNK_BYTES_MAX ((size_t)256 * 1024)
 #define BLOB_MAX (16 * MIB)
-#define PENDING_MAX (16 * MIB)
+#define PENDING_MAX ((size_t)512 * 1024) /* ids, 48 bytes each */
 
 struct value_writer {
     struct rdb_decoder *decoder;
