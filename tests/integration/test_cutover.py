@@ -30,7 +30,7 @@ def assert_moved_whole(pair, writer):
 
 def test_an_automatic_cutover_takes_the_writer_along_and_loses_nothing(pair, migration):
     fill(pair.source, 30_000)
-    with Workload(pair.source, seed=11) as writer:
+    with Workload(pair.source, then=pair.target, seed=11) as writer:
         migration.start("--cutover", "auto", "--switch-hook", writer.hook())
         migration.wait_phase("switched", deadline_s=120)
         assert_moved_whole(pair, writer)
@@ -41,7 +41,7 @@ def test_an_automatic_cutover_takes_the_writer_along_and_loses_nothing(pair, mig
 
 def test_a_manual_cutover_waits_for_the_operator(pair, migration):
     fill(pair.source, 10_000, expiring_ms=(500, 20_000))
-    with Workload(pair.source, seed=12) as writer:
+    with Workload(pair.source, then=pair.target, seed=12) as writer:
         migration.start("--switch-hook", writer.hook())
         migration.wait_phase("in-sync", "verified")
         writer.wait_writes(5000)
@@ -63,7 +63,7 @@ def test_a_late_writer_at_the_source_gets_an_error_not_a_silent_loss(pair, migra
 
 
 def test_a_dry_run_of_the_cutover_prints_its_steps_and_holds_nobody(pair, migration):
-    with Workload(pair.source, seed=13) as writer:
+    with Workload(pair.source, then=pair.target, seed=13) as writer:
         migration.start("--switch-hook", writer.hook())
         migration.wait_phase("in-sync", "verified")
         done = migration.command("cutover", "--dry-run")
@@ -79,7 +79,7 @@ def test_a_hook_that_fails_leaves_both_sides_fenced_until_the_operator_goes_back
     hook = migration.directory / "veto"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
-    with Workload(pair.source, seed=14) as writer:
+    with Workload(pair.source, then=pair.target, seed=14) as writer:
         migration.start("--switch-hook", hook)
         migration.wait_phase("in-sync", "verified")
         done = migration.command("cutover", "--skip-verify")
@@ -97,7 +97,7 @@ def test_a_hook_that_fails_leaves_both_sides_fenced_until_the_operator_goes_back
 def test_kills_in_the_middle_of_a_cutover_lose_nothing(pair, migration):
     rng = random.Random(15)
     fill(pair.source, 5000)
-    with Workload(pair.source, seed=15) as writer:
+    with Workload(pair.source, then=pair.target, seed=15) as writer:
         for _ in range(8):
             migration.start("--switch-hook", writer.hook())
             phase = migration.wait_phase("in-sync", "verified", "fenced", "switched")
@@ -121,7 +121,7 @@ def test_kills_in_the_middle_of_a_cutover_lose_nothing(pair, migration):
 
 
 def test_a_miss_of_the_deadline_returns_to_the_source_by_itself(pair, migration):
-    with Workload(pair.source, seed=16) as writer:
+    with Workload(pair.source, then=pair.target, seed=16) as writer:
         migration.start("--switch-hook", writer.hook(), "--cutover-deadline", "200ms")
         migration.wait_phase("in-sync", "verified")
         # The target is busy for longer than the deadline: the drain cannot end in time.

@@ -13,7 +13,7 @@ WRITER_KEYS = b"w:"
 
 def test_a_filled_source_arrives_whole_while_it_is_written_to(pair, migration):
     fill(pair.source, 40_000, expiring_ms=(500, 30_000))
-    with Workload(pair.source, seed=1) as writer:
+    with Workload(pair.source, then=pair.target, seed=1) as writer:
         migration.start()
         migration.wait_phase("in-sync")
         writer.wait_writes(5000)

@@ -106,7 +106,7 @@ def test_preflight_measures_the_write_rate_against_buffer_and_backlog(pair, migr
     with pair.source.client() as c:
         c.config_set("client-output-buffer-limit", "replica 16kb 16kb 1")
         c.config_set("repl-backlog-size", 16384)
-    with Workload(pair.source, seed=41):
+    with Workload(pair.source, then=pair.target, seed=41):
         done = migration.dry_run()
     assert done.returncode in tool.REFUSALS
     assert names(done.stdout + done.stderr) >= {"output-buffer", "backlog"}, done.stdout + done.stderr

@@ -24,7 +24,7 @@ def assert_equal_after(pair, migration, writer):
 def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(pair, migration):
     rng = random.Random(20)
     fill(pair.source, 60_000)
-    with Workload(pair.source, seed=2) as writer:
+    with Workload(pair.source, then=pair.target, seed=2) as writer:
         for n in range(20):
             migration.start()
             # Early kills hit the start and the snapshot, late ones the stream.
@@ -42,7 +42,7 @@ def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(pair, migration)
 def test_cut_connections_on_both_sides_lose_and_repeat_nothing(pair, migration):
     rng = random.Random(21)
     fill(pair.source, 20_000)
-    with Workload(pair.source, seed=3) as writer, pair.source.client() as s, pair.target.client() as t:
+    with Workload(pair.source, then=pair.target, seed=3) as writer, pair.source.client() as s, pair.target.client() as t:
         migration.start()
         migration.wait_phase("in-sync")
         for n in range(20):
@@ -81,7 +81,7 @@ def test_a_second_full_resync_onto_a_filled_target_ends_equal(pair, migration):
         c.swapdb(9, 0)
     lose_the_backlog(pair.source)
     fill(pair.source, 5000, seed=8)
-    with Workload(pair.source, seed=4) as writer:
+    with Workload(pair.source, then=pair.target, seed=4) as writer:
         migration.start()
         migration.wait_status(lambda s: s["generation"] > generation, "a new generation")
         writer.wait_writes(2000)
@@ -112,7 +112,7 @@ def test_a_target_that_lost_everything_is_filled_again(pair, migration):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_ends_the_run_resumable_with_exit_code_6(pair, migration, number):
     fill(pair.source, 10_000)
-    with Workload(pair.source, seed=6) as writer:
+    with Workload(pair.source, then=pair.target, seed=6) as writer:
         migration.start()
         writer.wait_writes(500)
         migration.wait_phase("snapshot", "catching-up", "in-sync")

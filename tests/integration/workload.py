@@ -77,7 +77,8 @@ class Writer:
         c = self.connections.get(db)
         if c is None:
             host, port = self.address.rsplit(":", 1)
-            c = redis.Connection(host=host, port=int(port), db=db, password=os.environ.get("WORKLOAD_PASSWORD") or None,
+            name = "WORKLOAD_PASSWORD" if self.address == self.first else "WORKLOAD_PASSWORD_SECOND"
+            c = redis.Connection(host=host, port=int(port), db=db, password=os.environ.get(name) or None,
                                  socket_timeout=60, socket_connect_timeout=5)
             c.connect()
             self.connections[db] = c
@@ -230,7 +231,8 @@ class Writer:
 class Workload:
     """The handle a test or the demo holds."""
 
-    def __init__(self, server, seed=1, rate=0, cells=12, batch=8):
+    def __init__(self, server, seed=1, rate=0, cells=12, batch=8, then=None):
+        self.then = then or server  # where it may be sent later: its password
         self.server, self.seed, self.rate, self.cell_count, self.batch = server, seed, rate, cells, batch
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="handover-workload-"))
         self.report_path = self.directory / "report.json"
@@ -242,7 +244,8 @@ class Workload:
             ["/usr/bin/python3", __file__, "--address", self.server.address, "--seed", str(self.seed), "--rate", str(self.rate),
              "--cells", str(self.cell_count), "--batch", str(self.batch), "--report", str(self.report_path),
              "--follow", str(self.follow_path)],
-            env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or ""),
+            env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or "",
+                     WORKLOAD_PASSWORD_SECOND=self.then.password or ""),
             stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent)
         self.wait_writes(1)
         return self
