@@ -83,7 +83,8 @@ def run_migration(source, target, workdir, writer):
 
 def story(directory, keys, stack):
     began = time.monotonic()
-    source = stack.enter_context(Server("redis-7.0", password="demo-source", directory=directory / "source"))
+    source = stack.enter_context(Server(
+        "redis-7.0", password="demo-source", directory=directory / "source", options={"repl-backlog-size": "64mb"}))
     target = stack.enter_context(Server("valkey-8.0", password="demo-target", directory=directory / "target"))
     workdir = directory / "move"
 
@@ -95,7 +96,7 @@ def story(directory, keys, stack):
     row("filled with", f"{filled['keys']:,} keys of every type, two databases, {human(memory)}, in {filled['seconds']:.1f} s")
 
     step("2. An application that never stops writing")
-    writer = stack.enter_context(Workload(source, seed=42, rate=RATE))
+    writer = stack.enter_context(Workload(source, then=target, seed=42, rate=RATE))
     writer.wait_writes(RATE)
     row("writer", f"about {RATE:,} writes/s: counters, lists, streams, transfers, scripts, expiries ...")
 

@@ -36,7 +36,7 @@ def lose_backlog(move, rng):
         c.config_set("repl-backlog-size", 16384)
         for _ in range(100):
             c.set("backlog:filler", b"x" * 10_000)
-        c.config_set("repl-backlog-size", 1 << 20)
+        c.config_set("repl-backlog-size", 256 << 20)
 
 
 HARM = [kill] * 6 + [cut_source, cut_target] * 3 + [lose_backlog]
@@ -45,10 +45,10 @@ HARM = [kill] * 6 + [cut_source, cut_target] * 3 + [lose_backlog]
 def one_move(seed):
     """Answers what went wrong, as a list of texts."""
     rng = random.Random(seed)
-    with Server("redis-7.0", password="a") as source, Server("valkey-8.0", password="b") as target, \
+    with Server("redis-7.0", password="a", options={"repl-backlog-size": "256mb"}) as source, Server("valkey-8.0", password="b") as target, \
             tool.Migration(source, target) as move:
         fill(source, rng.choice([100, 5000, 40_000]), seed=seed, expiring_ms=(200, 60_000))
-        with Workload(source, seed=seed, rate=rng.choice([0, 2000, 8000]), batch=rng.choice([1, 8, 32])) as writer:
+        with Workload(source, then=target, seed=seed, rate=rng.choice([0, 2000, 8000]), batch=rng.choice([1, 8, 32])) as writer:
             for _ in range(rng.randint(3, 25)):
                 if not move.running():
                     move.start("--switch-hook", writer.hook())

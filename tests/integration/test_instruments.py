@@ -113,9 +113,10 @@ def test_the_check_sees_one_write_too_many_or_too_few(server, damage):
 
 
 def test_the_writer_follows_to_the_second_server_and_measures_the_hold(server):
-    source, target = server("redis-7.0", password="a"), server("valkey-8.0", password="a")
-    with Workload(source, seed=9) as w:
+    source, target = server("redis-7.0", password="a"), server("valkey-8.0", password="b")
+    with Workload(source, then=target, seed=9) as w:
         with target.client() as t, source.client() as s:
+            t.config_set("masterauth", "a")
             t.execute_command("REPLICAOF", source.host, source.port)
             wait_until(lambda: t.info("replication").get("master_link_status") == "up", 60, "the replica's link")
             w.wait_writes(2000)

@@ -1,7 +1,7 @@
 """The checkable workload: a process of its own that writes through python3-redis' connections and
 remembers what was acknowledged.
 
-    with Workload(source, seed=7) as w:
+    with Workload(source, then=target, seed=7) as w:
         w.wait_writes(5000)
         ...                        # the move; w.follow(target) is what a switch hook does
         report = w.stop()          # what it saw: counts, the write hold, what was wrong
@@ -80,7 +80,10 @@ class Writer:
             name = "WORKLOAD_PASSWORD" if self.address == self.first else "WORKLOAD_PASSWORD_SECOND"
             c = redis.Connection(host=host, port=int(port), db=db, password=os.environ.get(name) or None,
                                  socket_timeout=60, socket_connect_timeout=5)
-            c.connect()
+            try:
+                c.connect()
+            except redis.AuthenticationError as e:
+                raise RuntimeError(f"{self.address}: {e}") from e
             self.connections[db] = c
         return c
 
@@ -199,6 +202,7 @@ class Writer:
                 self.look_where()
                 # An expiry planned before the wait may have passed: plan those anew.
                 refused = self.batch(db, [(c, p) for c, _ in refused for p in [c.plan(self.rng)] if p])
+                self.save()
             paced += len(plans)
             self.save()
             if self.args.rate:
