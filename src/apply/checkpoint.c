@@ -7,9 +7,10 @@ bool checkpoint_write(const checkpoint *c, buf *out)
     if (!c->in_snapshot)
         return buf_printf(out, "v1 generation=%" PRIu64 " stream offset=%" PRIu64 " db=%u",
                           c->generation, c->offset, c->db);
-    return buf_printf(
-        out, "v1 generation=%" PRIu64 " snapshot offset=%" PRIu64 " db=%u crc=%" PRIu64 " keys=%d",
-        c->generation, c->offset, c->db, c->crc, c->reconcile);
+    return buf_printf(out,
+                      "v1 generation=%" PRIu64 " snapshot offset=%" PRIu64 " db=%u crc=%" PRIu64
+                      " keys=%d rdb=%u",
+                      c->generation, c->offset, c->db, c->crc, c->reconcile, c->rdb_version);
 }
 
 /* "name=123" */

@@ -1,5 +1,4 @@
 #include <signal.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -9,17 +8,17 @@
 #include "verify/print.h"
 #include "verify/verify.h"
 
-static atomic_bool stop_asked;
+static volatile sig_atomic_t stop_asked;
 
 static void stop_ask(int number)
 {
     (void)number;
-    atomic_store_explicit(&stop_asked, true, memory_order_relaxed);
+    stop_asked = 1;
 }
 
 static void signals_take(void)
 {
-    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = SA_RESETHAND};
+    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = (int)SA_RESETHAND};
     (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
     (void)sigaction(SIGTERM, &action, NULL);
 }

@@ -86,7 +86,11 @@ static journal_state state_wanted(runner *r, const link_status *s, journal_state
     bool streaming = s->phase == LINK_STREAM;
     if (s->phase == LINK_PAUSED) return JOURNAL_PAUSED;
     if (s->phase == LINK_CONNECTING || s->phase == LINK_STOPPED) return now;
-    if (!streaming) return JOURNAL_SNAPSHOT;
+    if (!streaming) {
+        r->in_sync_ticks = 0;
+        return JOURNAL_SNAPSHOT;
+    }
+    if (now == JOURNAL_SNAPSHOT || now == JOURNAL_CHECKED) return JOURNAL_CATCHING_UP;
     bool near = s->lag_ms <= r->m.options->lag_max_ms;
     r->in_sync_ticks = near ? r->in_sync_ticks + 1 : 0;
     bool was = now == JOURNAL_IN_SYNC || now == JOURNAL_VERIFIED;

@@ -1,17 +1,21 @@
 /* The first pass. A batch of keys goes through four stages, and one exchange with the servers does
  * every stage of another batch, so nothing waits for an answer it needs:
  *
- *     SCAN (source) -> MEMORY USAGE (source) -> MGET and PEXPIRETIME (both) -> DUMP (both)
+ *     SCAN (source) -> MEMORY USAGE (target) -> MGET and PEXPIRETIME (both) -> DUMP (both)
  *
  * MGET answers strings, which cost least that way; what it answers nil for on both sides is
- * another type and is dumped. Values above VALUE_WHOLE_MAX are never asked for whole. A batch is
- * counted when it has gone through, so after a lost connection the pass goes on behind the last
- * batch that was counted. */
+ * another type and is dumped. Values above VALUE_WHOLE_MAX are never asked for whole. The target
+ * is asked for the sizes, to spare the source: a key it lacks is a suspect anyway, and where the
+ * source's values turn out larger the windows shrink. PEXPIRETIME is left out where no key of the
+ * database has an expiry on either side, before and after (INFO keyspace). A batch is counted when
+ * it has gone through, so after a lost connection the pass goes on behind the last batch that was
+ * counted. */
 #include "base/clock.h"
 #include "engine/bookkeeping.h"
 #include "verify/verify_internal.h"
 
 #define SCAN_COUNT 1000
+#define WINDOW_KEYS_FIRST ((size_t)64)
 #define BATCH_KEYS_MAX ((size_t)64 * 1024) /* SCAN may answer more than was asked for */
 #define BATCH_NAMES_MAX (5 * MIB)
 
@@ -31,7 +35,8 @@ typedef struct {
     batch_key *keys;
     size_t count, room;
     size_t from, to; /* the window of the stage it is in */
-    size_t asked;    /* keys of the window */
+    size_t asked;    /* keys of the window, */
+    size_t bytes;    /* and about as many bytes in them */
     uint64_t held;
 } batch;
 
@@ -44,6 +49,9 @@ typedef struct {
     bool scanning; /* SCAN was sent in this exchange */
     bool sizing;   /* MEMORY USAGE likewise */
     unsigned scan_count;
+    bool no_expiries; /* no key of either side has one */
+    size_t window_keys;
+    uint64_t window_received;
 } pass;
 
 enum { STAGE_DUMP, STAGE_GET, STAGE_SIZE, STAGE_SCAN };
@@ -165,15 +173,12 @@ static bool pass_scan_read(pass *p, lane *l, batch *b, err *e)
 
 /* ---- MEMORY USAGE ---- */
 
-#define MEMORY_HEAD "*5\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n"
-#define MEMORY_TAIL "$7\r\nSAMPLES\r\n$1\r\n1\r\n"
+#define MEMORY_HEAD "*3\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n"
 
 static bool size_send(lane *l, const batch *b, err *e)
 {
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = 0; i < b->count; i++)
         if (!lane_command(l, MEMORY_HEAD, key_argument(b, i), e)) return false;
-        if (!lane_send(l, buf_text(lane_out(l), MEMORY_TAIL), e)) return false;
-    }
     return true;
 }
 
@@ -182,7 +187,10 @@ static bool size_read(lane *l, batch *b, err *e)
     for (size_t i = 0; i < b->count; i++) {
         lane_answer a;
         if (!lane_read(l, &a, e)) return false;
-        if (a.token.kind == REPLY_NIL) continue; /* gone since */
+        if (a.token.kind == REPLY_NIL) { /* not there: nothing is asked of the source yet */
+            b->keys[i].state = KEY_SUSPECT;
+            continue;
+        }
         if (!lane_expect(l, &a, REPLY_INTEGER, "MEMORY USAGE", e)) return false;
         int64_t size = a.token.integer;
         b->keys[i].memory = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
@@ -194,27 +202,29 @@ static bool size_read(lane *l, batch *b, err *e)
 /* ---- MGET and PEXPIRETIME ---- */
 
 /* The window: from where the last one ended, as far as the values may be asked for in one go. */
-static void window_next(batch *b, key_state wanted)
+static void window_next(batch *b, key_state wanted, size_t keys_max)
 {
     size_t bytes = 0;
     b->from = b->to;
     b->asked = 0;
-    while (b->to < b->count && bytes < WINDOW_BYTES_MAX) {
+    while (b->to < b->count && bytes < WINDOW_BYTES_MAX && b->asked < keys_max) {
         batch_key *k = &b->keys[b->to++];
         k->asked = k->state == wanted;
         if (!k->asked) continue;
         b->asked++;
         bytes += k->memory;
     }
+    b->bytes = bytes;
 }
 
-static bool get_send(lane *l, const batch *b, err *e)
+static bool get_send(const pass *p, lane *l, const batch *b, err *e)
 {
     if (b->asked == 0) return true;
     buf *out = lane_out(l);
     if (!lane_send(l, resp_begin(out, b->asked + 1) && resp_arg_text(out, "MGET"), e)) return false;
     for (size_t i = b->from; i < b->to; i++)
         if (b->keys[i].asked && !lane_command(l, "", key_argument(b, i), e)) return false;
+    if (p->no_expiries) return true;
     const char *head = lane_expiry_head(l);
     for (size_t i = b->from; i < b->to; i++)
         if (b->keys[i].asked && !lane_command(l, head, key_argument(b, i), e)) return false;
@@ -250,13 +260,12 @@ expiries_judge(pass *p, batch *b, key_state values, const lane_answer *s, const 
     return expiry_equal(source, target, v->o->ttl_tolerance_ms) ? values : KEY_SUSPECT;
 }
 
-static bool get_read(pass *p, batch *b, err *e)
+static bool values_read(pass *p, batch *b, err *e)
 {
     lane *source = &p->v->source;
     lane *target = &p->v->target;
     lane_answer s;
     lane_answer t;
-    if (b->asked == 0) return true;
     if (!lane_read_pair(source, target, &s, &t, e) ||
         !lane_expect(source, &s, REPLY_ARRAY, "MGET", e) ||
         !lane_expect(target, &t, REPLY_ARRAY, "MGET", e))
@@ -268,16 +277,34 @@ static bool get_read(pass *p, batch *b, err *e)
         k->state = (uint8_t)values_judge(&s, &t);
         if (!drop_pair(p, &s, &t, e)) return false;
     }
+    return true;
+}
+
+static bool expiries_read(pass *p, batch *b, err *e)
+{
+    lane *source = &p->v->source;
+    lane *target = &p->v->target;
     for (size_t i = b->from; i < b->to; i++) {
         batch_key *k = &b->keys[i];
+        lane_answer s;
+        lane_answer t;
         if (!k->asked) continue;
         if (!lane_read_pair(source, target, &s, &t, e) ||
             !lane_expect(source, &s, REPLY_INTEGER, "PEXPIRETIME", e) ||
             !lane_expect(target, &t, REPLY_INTEGER, "PEXPIRETIME", e))
             return false;
         k->state = (uint8_t)expiries_judge(p, b, k->state, &s, &t);
-        if (k->state == KEY_DUMP && !(source->can_dump && target->can_dump)) k->state = KEY_LARGE;
     }
+    return true;
+}
+
+static bool get_read(pass *p, batch *b, err *e)
+{
+    if (b->asked == 0) return true;
+    if (!values_read(p, b, e) || (!p->no_expiries && !expiries_read(p, b, e))) return false;
+    if (p->v->source.can_dump && p->v->target.can_dump) return true;
+    for (size_t i = b->from; i < b->to; i++)
+        if (b->keys[i].state == KEY_DUMP) b->keys[i].state = KEY_LARGE;
     return true;
 }
 
@@ -358,14 +385,26 @@ static bool exchange_send(pass *p, err *e)
     verify *v = p->v;
     batch *dump = &p->ring[STAGE_DUMP];
     batch *get = &p->ring[STAGE_GET];
-    window_next(dump, KEY_DUMP);
-    window_next(get, KEY_TODO);
-    if (!dump_send(&v->source, dump, e) || !get_send(&v->source, get, e)) return false;
-    if (p->sizing && !size_send(&v->source, &p->ring[STAGE_SIZE], e)) return false;
+    window_next(dump, KEY_DUMP, p->window_keys);
+    window_next(get, KEY_TODO, p->window_keys);
+    p->window_received = v->source.received;
+    if (!dump_send(&v->source, dump, e) || !get_send(p, &v->source, get, e)) return false;
     if (p->scanning && !scan_send(&v->source, p->cursor, p->scan_count, e)) return false;
     if (!lane_flush(&v->source, e)) return false;
-    return dump_send(&v->target, dump, e) && get_send(&v->target, get, e) &&
-           lane_flush(&v->target, e);
+    if (!dump_send(&v->target, dump, e) || !get_send(p, &v->target, get, e)) return false;
+    if (p->sizing && !size_send(&v->target, &p->ring[STAGE_SIZE], e)) return false;
+    return lane_flush(&v->target, e);
+}
+
+/* The sizes were the target's. As long as the source's are alike, more keys go into a window. */
+static void window_keys_adapt(pass *p)
+{
+    uint64_t received = p->v->source.received - p->window_received;
+    uint64_t expected = p->ring[STAGE_DUMP].bytes + p->ring[STAGE_GET].bytes;
+    if (received > 4 * expected + MIB)
+        p->window_keys = WINDOW_KEYS_FIRST;
+    else if (p->window_keys < BATCH_KEYS_MAX)
+        p->window_keys *= 2;
 }
 
 static bool exchange_read(pass *p, err *e)
@@ -373,10 +412,11 @@ static bool exchange_read(pass *p, err *e)
     verify *v = p->v;
     if (!dump_read(p, &p->ring[STAGE_DUMP], e) || !get_read(p, &p->ring[STAGE_GET], e))
         return false;
-    if (p->sizing && !size_read(&v->source, &p->ring[STAGE_SIZE], e)) return false;
-    p->sizing = false;
+    window_keys_adapt(p);
     if (p->scanning && !pass_scan_read(p, &v->source, &p->ring[STAGE_SCAN], e)) return false;
     p->scanning = false;
+    if (p->sizing && !size_read(&v->target, &p->ring[STAGE_SIZE], e)) return false;
+    p->sizing = false;
     return true;
 }
 
@@ -414,6 +454,7 @@ static bool forward_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
     p->scan_done = p->sizing = false;
     p->scanning = true;
     p->scan_count = SCAN_COUNT;
+    p->window_keys = WINDOW_KEYS_FIRST;
     for (size_t i = 0; i < COUNT_OF(p->ring); i++)
         batch_reset(&p->ring[i]);
     if (!verify_select(v, p->db->db, e)) return false;
@@ -438,16 +479,16 @@ static bool forward_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
     }
 }
 
-bool pass_forward(verify *v, verify_db *db, uint64_t keys_all, err *e)
+bool pass_forward(verify *v, verify_db *db, const db_facts *facts, err *e)
 {
-    pass p = {.v = v, .db = db};
+    pass p = {.v = v, .db = db, .no_expiries = facts->expires == 0};
     uint64_t resume = 0;
     for (size_t i = 0; i < COUNT_OF(p.ring); i++)
         p.ring[i].names = buf_of(BATCH_NAMES_MAX);
     bool done = false;
     bool again = true;
     while (again && !done) {
-        done = forward_from(&p, &resume, keys_all, e);
+        done = forward_from(&p, &resume, facts->source_keys, e);
         again = done || verify_reconnect(v, e);
     }
     for (size_t i = 0; i < COUNT_OF(p.ring); i++)
@@ -548,7 +589,7 @@ static bool reverse_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
     return true;
 }
 
-bool pass_reverse(verify *v, verify_db *db, uint64_t keys_all, err *e)
+bool pass_reverse(verify *v, verify_db *db, const db_facts *facts, err *e)
 {
     pass p = {.v = v, .db = db};
     uint64_t resume = 0;
@@ -557,7 +598,7 @@ bool pass_reverse(verify *v, verify_db *db, uint64_t keys_all, err *e)
     bool done = false;
     bool again = true;
     while (again && !done) {
-        done = reverse_from(&p, &resume, keys_all, e);
+        done = reverse_from(&p, &resume, facts->target_keys, e);
         again = done || verify_reconnect(v, e);
     }
     batch_clear(&p.ring[0]);

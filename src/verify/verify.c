@@ -81,16 +81,10 @@ bool verify_digest(verify *v, span payload, fingerprint *ret, uint8_t *ret_kind,
     return true;
 }
 
-static verify_db *db_find(verify_result *r, int number)
-{
-    for (size_t i = 0; i < r->db_count; i++)
-        if (r->dbs[i].db == number) return &r->dbs[i];
-    return NULL;
-}
-
 static void db_add(verify_result *r, int number)
 {
-    if (db_find(r, number)) return;
+    for (size_t i = 0; i < r->db_count; i++)
+        if (r->dbs[i].db == number) return;
     size_t size = r->db_count * sizeof *r->dbs;
     verify_db *grown = arena_alloc(&r->memory, size + sizeof *r->dbs);
     if (size) memcpy(grown, r->dbs, size);
@@ -98,9 +92,15 @@ static void db_add(verify_result *r, int number)
     r->dbs = grown;
 }
 
-/* "db3:keys=12,expires=0,..." of one server: databases that are new are added; ret: keys by the
- * index of the database. */
-static bool keyspace_read(verify *v, lane *l, uint64_t *keys, err *e)
+static bool line_number(span line, const char *name, uint64_t *ret)
+{
+    span text = {0};
+    return info_part(line, name, &text) && span_to_u64(text, ret);
+}
+
+/* "db3:keys=12,expires=4,..." of one server. Databases that are new are added to the result;
+ * `facts` (may be NULL) are those of one database, and what this server says is added to them. */
+static bool keyspace_read(verify *v, lane *l, int db, db_facts *facts, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     span info = {0};
@@ -108,53 +108,64 @@ static bool keyspace_read(verify *v, lane *l, uint64_t *keys, err *e)
     if (!engine_info(l->engine, &memory, "keyspace", &info, e)) return false;
     while (span_cut(&info, '\n', &line)) {
         span name = {0};
-        span count = {0};
         uint64_t number = 0;
-        uint64_t many = 0;
+        uint64_t keys = 0;
+        uint64_t expires = 0;
+        if (line.size && line.at[line.size - 1] == '\r') line.size--;
         if (!span_starts(line, "db") || !span_cut(&line, ':', &name)) continue;
         if (!span_to_u64(span_tail(name, 2), &number) || number >= DATABASES_MAX) continue;
-        if (keys && info_part(line, "keys", &count) && span_to_u64(count, &many)) {
-            const verify_db *db = db_find(v->result, (int)number);
-            if (db) keys[db - v->result->dbs] = many;
-        } else {
-            db_add(v->result, (int)number);
-        }
+        db_add(v->result, (int)number);
+        if (!facts || (int)number != db) continue;
+        if (!line_number(line, "keys", &keys) || !line_number(line, "expires", &expires))
+            expires = 1; /* unknown: then every key is asked */
+        facts->expires += expires;
+        *(l->side == SIDE_SOURCE ? &facts->source_keys : &facts->target_keys) = keys;
     }
     return true;
 }
 
-static bool databases_compare(verify *v, size_t from, err *e)
+static bool facts_read(verify *v, int db, db_facts *ret, err *e)
 {
-    verify_result *r = v->result;
-    size_t count = r->db_count;
-    CLEANUP(mem_free_at) uint64_t *source_keys = mem_alloc((count + 1) * sizeof *source_keys);
-    CLEANUP(mem_free_at) uint64_t *target_keys = mem_alloc((count + 1) * sizeof *target_keys);
-    if (!keyspace_read(v, &v->source, source_keys, e) ||
-        !keyspace_read(v, &v->target, target_keys, e))
-        return false;
-    for (size_t i = from; i < count; i++) {
-        verify_db db = r->dbs[i];
-        bool done =
-            pass_forward(v, &db, source_keys[i], e) && pass_reverse(v, &db, target_keys[i], e);
-        r->dbs[i] = db;
-        if (!done) return false;
+    for (;;) {
+        *ret = (db_facts){0};
+        if (keyspace_read(v, &v->source, db, ret, e) && keyspace_read(v, &v->target, db, ret, e))
+            return true;
+        if (!verify_reconnect(v, e)) return false;
     }
-    return true;
+}
+
+/* Expiries are left out when there are none; if some have come meanwhile, all is read again. */
+static bool db_compare(verify *v, verify_db *db, err *e)
+{
+    db_facts before = {0};
+    db_facts after = {0};
+    if (!facts_read(v, db->db, &before, e) || !pass_forward(v, db, &before, e)) return false;
+    if (before.expires == 0) {
+        if (!facts_read(v, db->db, &after, e)) return false;
+        if (after.expires > 0) {
+            v->result->compared -= db->compared;
+            db->compared = 0;
+            if (!pass_forward(v, db, &after, e)) return false;
+        }
+    }
+    return pass_reverse(v, db, &before, e);
 }
 
 /* All databases that exist on either side, also those that appear meanwhile. */
 static bool keys_compare(verify *v, err *e)
 {
+    verify_result *r = v->result;
+    db_facts unused;
     size_t done = 0;
     for (int look = 0; look < DATABASE_LOOKS_MAX; look++) {
-        if (!keyspace_read(v, &v->source, NULL, e) || !keyspace_read(v, &v->target, NULL, e)) {
-            if (!verify_reconnect(v, e)) return false;
-            continue;
+        if (!facts_read(v, -1, &unused, e)) return false;
+        if (r->db_count == done) break;
+        for (; done < r->db_count; done++) {
+            verify_db db = r->dbs[done];
+            bool good = db_compare(v, &db, e);
+            r->dbs[done] = db; /* the list may have grown meanwhile */
+            if (!good) return false;
         }
-        if (v->result->db_count == done) break;
-        size_t count = v->result->db_count;
-        if (!databases_compare(v, done, e)) return false;
-        done = count;
     }
     return settle_run(v, e);
 }

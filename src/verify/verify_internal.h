@@ -39,8 +39,12 @@ bool verify_digest(verify *v, span payload, fingerprint *ret, uint8_t *ret_kind,
 bool rights_check(verify *v, err *e) MUST_CHECK;
 
 /* pass.c: all keys of a database of the source; all keys of the target that the source lacks. */
-bool pass_forward(verify *v, verify_db *db, uint64_t keys_all, err *e) MUST_CHECK;
-bool pass_reverse(verify *v, verify_db *db, uint64_t keys_all, err *e) MUST_CHECK;
+typedef struct {
+    uint64_t source_keys, target_keys;
+    uint64_t expires; /* keys with an expiry, both sides together */
+} db_facts;
+bool pass_forward(verify *v, verify_db *db, const db_facts *facts, err *e) MUST_CHECK;
+bool pass_reverse(verify *v, verify_db *db, const db_facts *facts, err *e) MUST_CHECK;
 
 /* settle.c: reads the suspects again until they are settled or the rounds are over; empties the
  * list into the result. */

