@@ -108,11 +108,11 @@ static bool checkpoint_put(applier *a, const checkpoint *c, err *e)
 }
 
 /* A new generation: the checkpoint of the old one is overwritten before its first byte. */
-static bool generation_begin(applier *a, err *e)
+static bool generation_begin(applier *a, bool found, err *e)
 {
     checkpoint c = {.generation = spool_origin_get(a->x->spool).generation, .in_snapshot = true};
     bool filled = false;
-    if (!reconcile_is_needed(a->x->target.engine, &filled, e)) return false;
+    if (!reconcile_is_needed(a->x->target.engine, found, &filled, e)) return false;
     c.reconcile = filled && a->x->options->policy != TARGET_MERGE;
     if (!checkpoint_put(a, &c, e) || !keys_open(a, true, e)) return false;
     pthread_mutex_lock(&a->x->shared->lock);
@@ -201,7 +201,7 @@ static bool checkpoint_judge(applier *a, bool found, err *e)
         pthread_mutex_unlock(&a->x->shared->lock);
         return !a->at.in_snapshot || keys_open(a, false, e);
     }
-    if (snapshot_is_there(a, generation)) return generation_begin(a, e);
+    if (snapshot_is_there(a, generation)) return generation_begin(a, found, e);
     return err_set(e, ERR_STATE, "the target's checkpoint is gone");
 }
 

@@ -13,7 +13,7 @@ typedef struct {
     uint64_t deleted;
 } deletion;
 
-bool reconcile_is_needed(engine *target, bool *ret, err *e)
+bool reconcile_is_needed(engine *target, bool has_checkpoint, bool *ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     span info;
@@ -28,7 +28,7 @@ bool reconcile_is_needed(engine *target, bool *ret, err *e)
         span digits;
         if (span_cut(&number, ',', &digits) && span_to_u64(digits, &here)) keys += here;
     }
-    *ret = keys > 1; /* the link's own checkpoint is one */
+    *ret = keys > (has_checkpoint ? 1 : 0);
     return true;
 }
 

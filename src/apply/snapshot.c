@@ -465,7 +465,9 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
         if (filled == STEP_DONE) before--; /* something happened */
     }
     if (parsed == STEP_BAD) {
-        err_hint(e, "report this: the value can be neither passed on nor skipped");
+        s->x->fatal = true; /* the same bytes will come again */
+        err_hint(e, "nothing is skipped: report this with the version of the source, or change the "
+                    "key there and run again");
         (void)err_blame(e, SIDE_SOURCE);
         return STEP_BAD;
     }
