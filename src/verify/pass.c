@@ -46,8 +46,9 @@ typedef struct {
     batch ring[4]; /* 0: DUMP, 1: MGET, 2: MEMORY, 3: SCAN */
     uint64_t cursor;
     bool scan_done;
-    bool scanning; /* SCAN was sent in this exchange */
-    bool sizing;   /* MEMORY USAGE likewise */
+    bool scan_sent; /* and not yet answered */
+    bool sizing;    /* this exchange asks for the sizes */
+    bool turning;   /* it has the last windows of its batches */
     unsigned scan_count;
     bool no_expiries; /* no key of either side has one */
     size_t window_keys;
@@ -160,10 +161,21 @@ static bool scan_count_adapt(const lane *l, unsigned *count, bool overflow, err 
     return true;
 }
 
+/* SCAN is sent as soon as its position is known, so that the server walks while we do other
+ * things; its answer is then the first one of that lane. */
+static bool pass_scan_send(pass *p, lane *l, err *e)
+{
+    if (p->scan_done || p->scan_sent) return true;
+    p->scan_sent = true;
+    return scan_send(l, p->cursor, p->scan_count, e) && lane_flush(l, e);
+}
+
 static bool pass_scan_read(pass *p, lane *l, batch *b, err *e)
 {
     bool overflow = false;
+    if (!p->scan_sent) return true;
     if (!scan_read(l, b, &overflow, e)) return false;
+    p->scan_sent = false;
     if (!overflow) {
         p->cursor = b->next;
         p->scan_done = b->next == 0;
@@ -380,6 +392,7 @@ static bool batch_count(pass *p, batch *b, err *e)
     return true;
 }
 
+/* The target first: the source still has the SCAN that was sent before. */
 static bool exchange_send(pass *p, err *e)
 {
     verify *v = p->v;
@@ -387,11 +400,11 @@ static bool exchange_send(pass *p, err *e)
     batch *get = &p->ring[STAGE_GET];
     window_next(dump, KEY_DUMP, p->window_keys);
     window_next(get, KEY_TODO, p->window_keys);
-    p->window_received = v->source.received;
-    if (!dump_send(&v->source, dump, e) || !get_send(p, &v->source, get, e)) return false;
-    if (p->scanning && !scan_send(&v->source, p->cursor, p->scan_count, e)) return false;
-    if (!lane_flush(&v->source, e)) return false;
+    p->turning = dump->to == dump->count && get->to == get->count;
     if (!dump_send(&v->target, dump, e) || !get_send(p, &v->target, get, e)) return false;
+    if (!lane_flush(&v->target, e)) return false;
+    if (!dump_send(&v->source, dump, e) || !get_send(p, &v->source, get, e)) return false;
+    if (!lane_flush(&v->source, e)) return false;
     if (p->sizing && !size_send(&v->target, &p->ring[STAGE_SIZE], e)) return false;
     return lane_flush(&v->target, e);
 }
@@ -410,32 +423,40 @@ static void window_keys_adapt(pass *p)
 static bool exchange_read(pass *p, err *e)
 {
     verify *v = p->v;
+    if (!pass_scan_read(p, &v->source, &p->ring[STAGE_SCAN], e)) return false;
+    p->window_received = v->source.received;
     if (!dump_read(p, &p->ring[STAGE_DUMP], e) || !get_read(p, &p->ring[STAGE_GET], e))
         return false;
     window_keys_adapt(p);
-    if (p->scanning && !pass_scan_read(p, &v->source, &p->ring[STAGE_SCAN], e)) return false;
-    p->scanning = false;
+    if (p->turning && !pass_scan_send(p, &v->source, e)) return false;
     if (p->sizing && !size_read(&v->target, &p->ring[STAGE_SIZE], e)) return false;
     p->sizing = false;
     return true;
 }
 
 /* Every batch takes its next stage. The one that has been through all is counted. */
-static bool ring_turn(pass *p, err *e)
+static bool ring_turn(pass *p, uint64_t *resume, err *e)
 {
     batch *done = &p->ring[STAGE_DUMP];
-    uint64_t next = done->next;
+    uint64_t behind = done->next;
     bool some = done->count > 0;
     if (!batch_count(p, done, e)) return false;
+    if (some) *resume = behind;
     batch spare = *done;
     memmove(&p->ring[0], &p->ring[1], 3 * sizeof p->ring[0]);
     p->ring[STAGE_SCAN] = spare;
     p->ring[STAGE_DUMP].from = p->ring[STAGE_DUMP].to = 0;
     p->ring[STAGE_GET].from = p->ring[STAGE_GET].to = 0;
     p->sizing = p->ring[STAGE_SIZE].count > 0;
-    p->scanning = !p->scan_done;
-    p->ring[STAGE_SCAN].next = some ? next : p->ring[STAGE_SCAN].next;
     return true;
+}
+
+/* The list of suspects is full: it is settled and empty again. */
+static bool pass_settle(pass *p, lane *scanning, batch *scanned, err *e)
+{
+    if (!suspects_full(p->v->open)) return true;
+    return pass_scan_read(p, scanning, scanned, e) && settle_run(p->v, e) &&
+           verify_select(p->v, p->db->db, e);
 }
 
 static bool ring_is_empty(const pass *p)
@@ -451,32 +472,25 @@ static bool forward_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
 {
     verify *v = p->v;
     p->cursor = *resume;
-    p->scan_done = p->sizing = false;
-    p->scanning = true;
+    p->scan_done = p->scan_sent = p->sizing = false;
     p->scan_count = SCAN_COUNT;
     p->window_keys = WINDOW_KEYS_FIRST;
     for (size_t i = 0; i < COUNT_OF(p->ring); i++)
         batch_reset(&p->ring[i]);
-    if (!verify_select(v, p->db->db, e)) return false;
-    for (;;) {
+    if (!verify_select(v, p->db->db, e) || !pass_scan_send(p, &v->source, e)) return false;
+    while (!p->scan_done || !ring_is_empty(p)) {
         if (verify_stopped(v, e)) return false;
         if (!exchange_send(p, e) || !exchange_read(p, e)) return false;
-        const batch *dump = &p->ring[STAGE_DUMP];
-        const batch *get = &p->ring[STAGE_GET];
-        if (dump->to < dump->count || get->to < get->count) continue; /* another window */
-        bool some = dump->count > 0;
-        uint64_t behind = dump->next;
-        if (!ring_turn(p, e)) return false;
-        if (some) *resume = behind;
-        if (p->scan_done && ring_is_empty(p)) return true;
+        if (!p->turning) continue; /* another window of the same batches */
+        if (!ring_turn(p, resume, e)) return false;
         verify_progress_note(v, &(verify_progress){.phase = "keys",
                                                    .db = p->db->db,
                                                    .keys = p->db->compared,
                                                    .keys_all = keys_all,
                                                    .suspects = suspects_count(v->open)});
-        if (!suspects_full(v->open)) continue;
-        if (!settle_run(v, e) || !verify_select(v, p->db->db, e)) return false;
+        if (!pass_settle(p, &v->source, &p->ring[STAGE_SCAN], e)) return false;
     }
+    return true;
 }
 
 bool pass_forward(verify *v, verify_db *db, const db_facts *facts, err *e)
@@ -540,52 +554,50 @@ static bool exists_send(lane *l, const batch *b, err *e)
     return lane_flush(l, e);
 }
 
-/* The batch scanned before is looked up on the source while the target scans the next. */
-static bool reverse_exchange(pass *p, batch *known, batch *scanned, err *e)
+/* Looks at the answer for a batch that was sent. */
+static bool exists_read(pass *p, batch *b, err *e)
 {
-    lane *source = &p->v->source;
-    lane *target = &p->v->target;
     int64_t there = 0;
-    if (p->scanning && (!scan_send(target, p->cursor, p->scan_count, e) || !lane_flush(target, e)))
-        return false;
-    if (!exists_send(source, known, e)) return false;
-    if (known->count > 0 && !lane_read_integer(source, "EXISTS", &there, e)) return false;
-    if (there < (int64_t)known->count && !exists_each(p, known, e)) return false;
-    p->db->on_target += known->count;
-    if (p->scanning && !pass_scan_read(p, target, scanned, e)) return false;
-    bookkeeping_drop(p, scanned);
+    if (b->count == 0) return true;
+    if (!lane_read_integer(&p->v->source, "EXISTS", &there, e)) return false;
+    if (there < (int64_t)b->count && !exists_each(p, b, e)) return false;
+    p->db->on_target += b->count;
+    batch_reset(b);
     return true;
 }
 
+/* While the source looks a batch up the target already scans the next. */
 static bool reverse_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
 {
     verify *v = p->v;
-    batch *known = &p->ring[0];
+    batch *asked = &p->ring[0];
     batch *scanned = &p->ring[1];
     p->cursor = *resume;
-    p->scan_done = false;
+    p->scan_done = p->scan_sent = false;
     p->scan_count = SCAN_COUNT;
-    batch_reset(known);
+    batch_reset(asked);
     batch_reset(scanned);
-    if (!verify_select(v, p->db->db, e)) return false;
-    do {
+    if (!verify_select(v, p->db->db, e) || !pass_scan_send(p, &v->target, e)) return false;
+    while (p->scan_sent || scanned->count > 0 || asked->count > 0) {
         if (verify_stopped(v, e)) return false;
-        p->scanning = !p->scan_done;
-        uint64_t behind = p->cursor;
-        if (!reverse_exchange(p, known, scanned, e)) return false;
-        *resume = behind; /* all before this position has been looked up */
-        batch spare = *known;
-        *known = *scanned;
+        uint64_t behind = p->cursor; /* of the batch that was asked for */
+        if (!pass_scan_read(p, &v->target, scanned, e) || !pass_scan_send(p, &v->target, e))
+            return false;
+        if (!exists_read(p, asked, e)) return false;
+        *resume = behind;
+        bookkeeping_drop(p, scanned);
+        if (!exists_send(&v->source, scanned, e)) return false;
+        batch spare = *asked;
+        *asked = *scanned;
         *scanned = spare;
-        batch_reset(scanned);
         verify_progress_note(v, &(verify_progress){.phase = "extra keys",
                                                    .db = p->db->db,
                                                    .keys = p->db->on_target,
                                                    .keys_all = keys_all,
                                                    .suspects = suspects_count(v->open)});
         if (!suspects_full(v->open)) continue;
-        if (!settle_run(v, e) || !verify_select(v, p->db->db, e)) return false;
-    } while (!p->scan_done || known->count > 0);
+        if (!exists_read(p, asked, e) || !pass_settle(p, &v->target, scanned, e)) return false;
+    }
     return true;
 }
 
