@@ -4,7 +4,9 @@
     tests/bench/full_sync.py [--small] [--rounds N] [--set strings|mixed] [--ways handover,replicaof,swapdb]
 
 In each round every way runs once, one after the other, onto the same emptied target, so that what
-the machine does meanwhile hits all alike. Reported: medians of the wall time and of the CPU time of
+the machine does meanwhile hits all alike. Wall time is from REPLICAOF to the link up; for handover
+from the end of its preflight (which samples the write rate for a fixed time) to in sync, and the
+time with preflight stands beside it. Reported: medians of the wall time and of the CPU time of
 all processes (source with its save child, target, handover), our peak RSS, and the ratios to
 replicaof. The table goes to the terminal, all figures to build/bench/full_sync-SET.json.
 """
