@@ -251,7 +251,11 @@ class Workload:
             env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or "",
                      WORKLOAD_PASSWORD_SECOND=self.then.password or ""),
             stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent)
-        self.wait_writes(1)
+        try:
+            self.wait_writes(1)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
