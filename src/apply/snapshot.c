@@ -18,10 +18,11 @@
 
 /* What an answer belongs to. The key of a refused item is read again from the spool: nothing is
  * remembered of a million items that go well. */
+typedef enum { SENT_ITEM, SENT_SELECT, SENT_MARK } sent_kind;
 typedef struct {
     uint64_t item_at; /* position of the item in the snapshot */
     uint32_t db;
-    enum { SENT_ITEM, SENT_SELECT, SENT_MARK } kind;
+    sent_kind kind;
 } sent_command;
 
 typedef struct {
@@ -95,7 +96,7 @@ static uint64_t position(const snapshot *s)
     return s->begin + s->at;
 }
 
-static void sent_note(snapshot *s, int kind, uint64_t item_at)
+static void sent_note(snapshot *s, sent_kind kind, uint64_t item_at)
 {
     s->in_flight[s->sent % IN_FLIGHT_MAX] =
         (sent_command){.item_at = item_at, .db = s->x->target.db, .kind = kind};

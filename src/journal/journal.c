@@ -160,3 +160,15 @@ bool journal_lock_holder(const char *workdir, int64_t *ret_pid, err *e)
 {
     return workdir_lock_holder(workdir, ret_pid, e);
 }
+
+bool journal_relax(struct journal *j, bool relaxed, err *e)
+{
+    int failed = pthread_mutex_lock(&j->mutex);
+    assert(!failed);
+    j->relaxed = relaxed;
+    bool good =
+        journal_exec(j, relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", e);
+    failed = pthread_mutex_unlock(&j->mutex);
+    assert(!failed);
+    return good;
+}

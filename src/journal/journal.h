@@ -29,6 +29,10 @@ bool journal_open(const char *workdir, bool create, struct journal **ret, err *e
 void journal_close(struct journal *j); /* NULL is fine; gives the lock back */
 const char *journal_workdir(const struct journal *j);
 
+/* While relaxed, what is written survives a kill of the process as always, but a crash of the
+ * machine only once something strict was written behind it: for the moments under a hold. */
+bool journal_relax(struct journal *j, bool relaxed, err *e) MUST_CHECK;
+
 /* Makes this process the one that runs the move, until journal_close or its end. ERR_STATE names
  * the process that already does. */
 bool journal_lock(struct journal *j, err *e) MUST_CHECK;

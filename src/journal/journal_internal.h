@@ -14,6 +14,7 @@ struct journal {
     pthread_mutex_t mutex;
     char *workdir;
     int lock_fd; /* -1: not ours */
+    bool relaxed; /* writes are not synced */
 };
 
 struct query {

@@ -1,7 +1,5 @@
 #include "migrate/facts.h"
 
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "engine/bookkeeping.h"
 #include "engine/scan.h"
@@ -63,7 +61,9 @@ static bool rate_measure(facts *f, err *e)
     sample second;
     int64_t begin = clock_ns();
     if (!sample_take(f, &first, e)) return false;
-    (void)usleep(RATE_SAMPLE_MS * 1000);
+    struct timespec pause = {.tv_sec = RATE_SAMPLE_MS / 1000,
+                             .tv_nsec = RATE_SAMPLE_MS % 1000 * NS_PER_MS};
+    (void)nanosleep(&pause, NULL); /* woken early, the sample is only shorter */
     if (!sample_take(f, &second, e)) return false;
     double seconds = (double)(clock_ns() - begin) / (double)NS_PER_S;
     uint64_t grown = second.offset > first.offset ? second.offset - first.offset

@@ -27,6 +27,7 @@ typedef struct {
     engine *source; /* control connections; NULL: open again when needed */
     engine *target;
     sync_link *link;
+    link_status last; /* of the link, also when it is stopped */
     engine_version source_version;
     engine_version target_version;
     engine_url source_url; /* ours, with the passwords */
@@ -44,6 +45,7 @@ typedef struct {
     double keys_per_s, commands_per_s, bytes_per_s;
     double eta_s; /* -1: unknown */
     bool verifying;
+    uint64_t source_offset; /* as the source said lately */
     int64_t hold_ns; /* of the cutover; 0: none */
     uint64_t merged_generations;
 } move;

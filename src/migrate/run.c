@@ -16,6 +16,7 @@
 
 #define TICK_MS 100
 #define SECOND_NS NS_PER_S
+#define ASK_SOURCE_NS (NS_PER_S / 4)
 /* In sync: this little behind, for so many ticks in a row. */
 #define IN_SYNC_TICKS 3
 #define INCIDENTS_PER_TICK ((size_t)500)
@@ -47,6 +48,8 @@ typedef struct {
     verifier verifier;
     int64_t next_second_ns;
     int in_sync_ticks;
+    int64_t next_ask_ns;
+    bool source_is_known; /* its offset was asked while the stream was being applied */
     uint64_t generation_seen;
     bool verified; /* for the automatic cutover */
     bool over;
@@ -80,6 +83,29 @@ static bool incidents_drain(runner *r, err *e)
     return journal_quarantine_add(r->m.journal, rows, count, e);
 }
 
+/* What the source has written, as it says itself: what was received may be all and yet not be. */
+static void source_ask(runner *r, const link_status *s)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    err ignored = {0};
+    span info;
+    uint64_t offset = 0;
+    if (s->phase != LINK_STREAM) r->source_is_known = false;
+    if (s->phase != LINK_STREAM || clock_ns() < r->next_ask_ns) return;
+    r->next_ask_ns = clock_ns() + ASK_SOURCE_NS;
+    r->source_is_known = move_source(&r->m, &ignored) &&
+                         engine_info(r->m.source, &memory, "replication", &info, &ignored) &&
+                         info_u64(info, "master_repl_offset", &offset);
+    if (!r->source_is_known) {
+        engine_free(r->m.source);
+        r->m.source = NULL; /* the receiver says by itself what is wrong with the source */
+        return;
+    }
+    pthread_mutex_lock(&r->m.lock);
+    r->m.source_offset = offset;
+    pthread_mutex_unlock(&r->m.lock);
+}
+
 static journal_state state_wanted(runner *r, const link_status *s, journal_state now)
 {
     if (now == JOURNAL_FENCED || now == JOURNAL_SWITCHED) return now;
@@ -91,7 +117,9 @@ static journal_state state_wanted(runner *r, const link_status *s, journal_state
         return JOURNAL_SNAPSHOT;
     }
     if (now == JOURNAL_SNAPSHOT || now == JOURNAL_CHECKED) return JOURNAL_CATCHING_UP;
-    bool near = s->lag_ms <= r->m.options->lag_max_ms;
+    /* Everything the source had written when it was last asked is applied, or nearly so. */
+    bool near = r->source_is_known && s->lag_ms <= r->m.options->lag_max_ms &&
+                (s->progress.applied_offset >= r->m.source_offset || s->lag_bytes > 0);
     r->in_sync_ticks = near ? r->in_sync_ticks + 1 : 0;
     bool was = now == JOURNAL_IN_SYNC || now == JOURNAL_VERIFIED;
     if (r->in_sync_ticks >= IN_SYNC_TICKS) return was ? now : JOURNAL_IN_SYNC;
@@ -150,6 +178,16 @@ static bool state_follow(runner *r, const link_status *s, err *e)
     return move_enter(&r->m, want, state_reason(want), e);
 }
 
+static bool status_store(runner *r, err *e)
+{
+    json_t *status = status_make(&r->m);
+    char *text = json_dumps(status, JSON_COMPACT);
+    bool done = journal_status_write(r->m.journal, text, e);
+    free(text);
+    json_decref(status);
+    return done;
+}
+
 /* Once a second: the spool's safe segments, the stored status. */
 static bool second_tick(runner *r, err *e)
 {
@@ -160,12 +198,7 @@ static bool second_tick(runner *r, err *e)
         engine_free(r->m.target);
         r->m.target = NULL; /* the link says by itself what is wrong with the target */
     }
-    json_t *status = status_make(&r->m);
-    char *text = json_dumps(status, JSON_COMPACT);
-    bool done = journal_status_write(r->m.journal, text, e);
-    free(text);
-    json_decref(status);
-    return done;
+    return status_store(r, e);
 }
 
 static void *verifier_main(void *arg)
@@ -374,8 +407,12 @@ static bool tick(runner *r, err *e)
 {
     if (signalled) return interrupted(r, e);
     link_status s = link_status_get(r->m.link);
+    pthread_mutex_lock(&r->m.lock);
+    r->m.last = s;
+    pthread_mutex_unlock(&r->m.lock);
     if (!incidents_drain(r, e)) return false;
     progress_update(&r->progress, &r->m, &s);
+    source_ask(r, &s);
     if (!state_follow(r, &s, e) || !second_tick(r, e)) return false;
     if (s.phase == LINK_STOPPED) return link_stopped(&s, e);
     if (!auto_follow(r, e)) {
@@ -472,6 +509,8 @@ static bool run_link(runner *r, err *e)
     progress_end(&r->progress);
     r->verifier.stop = 1;
     verifier_join(r);
+    err second = {0};
+    if (!status_store(r, &second)) log_warn("%s", second.text);
     return good;
 }
 

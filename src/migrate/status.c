@@ -17,16 +17,15 @@ static json_t *server_make(const char *url, const engine_version *v)
     return json_pack("{s:s, s:s}", "url", url, "engine", engine_version_show(v).text);
 }
 
-static json_t *quarantine_make(move *m)
+static json_t *quarantine_make(struct journal *j)
 {
     CLEANUP(arena_clear) arena memory = {0};
     struct journal_quarantine_count count = {0};
     struct journal_quarantine *rows = NULL;
     size_t row_count = 0;
     err ignored;
-    if (!journal_quarantine_count(m->journal, &count, &ignored)) return json_null();
-    if (!journal_quarantine_page(m->journal, 0, &memory, &rows, &row_count, &ignored))
-        row_count = 0;
+    if (!journal_quarantine_count(j, &count, &ignored)) return json_null();
+    if (!journal_quarantine_page(j, 0, &memory, &rows, &row_count, &ignored)) row_count = 0;
     char first[900] = "";
     if (row_count > 0)
         (void)snprintf(first, sizeof first, "'%s' (db %u): %s", span_show(rows[0].key).text,
@@ -35,26 +34,24 @@ static json_t *quarantine_make(move *m)
                      first[0] ? first : NULL);
 }
 
-static json_t *verification_make(move *m)
+static json_t *verification_make(struct journal *j)
 {
     CLEANUP(arena_clear) arena memory = {0};
     struct journal_verification v = {0};
     err ignored;
-    if (!journal_verification_last(m->journal, &memory, &v, &ignored) || v.at_ms == 0)
-        return json_null();
+    if (!journal_verification_last(j, &memory, &v, &ignored) || v.at_ms == 0) return json_null();
     return json_pack("{s:s, s:s, s:I, s:I, s:f}", "at", clock_show(v.at_ms).text, "result",
                      v.result, "keys", (json_int_t)v.keys, "differences", (json_int_t)v.differences,
                      "seconds", v.seconds);
 }
 
-static json_t *cutover_make(move *m)
+static json_t *cutover_make(struct journal *j)
 {
     int64_t hold_us = -1;
     int64_t fence_offset = -1;
     err ignored;
-    if (!journal_get_i64(m->journal, "hold_us", -1, &hold_us, &ignored)) hold_us = -1;
-    if (!journal_get_i64(m->journal, "fence_offset", -1, &fence_offset, &ignored))
-        fence_offset = -1;
+    if (!journal_get_i64(j, "hold_us", -1, &hold_us, &ignored)) hold_us = -1;
+    if (!journal_get_i64(j, "fence_offset", -1, &fence_offset, &ignored)) fence_offset = -1;
     json_t *offset = fence_offset < 0 ? json_null() : json_integer(fence_offset);
     return json_pack("{s:o, s:o}", "hold_ms", number_or_null((double)hold_us / 1000.0),
                      "fence_offset", offset);
@@ -114,12 +111,8 @@ json_t *status_make(move *m)
                   "link_id", m->link_id, "phase", journal_state_name(row.state), "phase_since",
                   clock_show(row.at_ms).text, "phase_reason", row.reason);
     pthread_mutex_lock(&m->lock);
-    if (m->link) {
-        link_status s = link_status_get(m->link);
-        link_part(o, m, &s);
-    } else {
-        (void)json_object_set_new(o, "reason", json_string(m->reason));
-    }
+    if (m->link) m->last = link_status_get(m->link);
+    link_part(o, m, &m->last);
     (void)json_object_set_new(o, "rates",
                               json_pack("{s:f, s:f, s:f}", "keys_per_s", m->keys_per_s,
                                         "commands_per_s", m->commands_per_s, "bytes_per_s",
@@ -129,9 +122,9 @@ json_t *status_make(move *m)
     (void)json_object_set_new(o, "source", server_make(m->source_text, &m->source_version));
     (void)json_object_set_new(o, "target", server_make(m->target_text, &m->target_version));
     pthread_mutex_unlock(&m->lock);
-    (void)json_object_set_new(o, "quarantine", quarantine_make(m));
-    (void)json_object_set_new(o, "verification", verification_make(m));
-    (void)json_object_set_new(o, "cutover", cutover_make(m));
+    (void)json_object_set_new(o, "quarantine", quarantine_make(m->journal));
+    (void)json_object_set_new(o, "verification", verification_make(m->journal));
+    (void)json_object_set_new(o, "cutover", cutover_make(m->journal));
     return o;
 }
 
@@ -186,15 +179,20 @@ static bool stored_status(const char *workdir, json_t **ret, err *e)
     struct journal_status stored = {0};
     struct journal_state_row row = {0};
     if (!journal_open(workdir, false, &j, e)) return false;
-    bool done = journal_status_read(j, &memory, &stored, e) && journal_state_now(j, &row, e);
-    journal_close(j);
-    if (!done) return false;
+    if (!journal_status_read(j, &memory, &stored, e) || !journal_state_now(j, &row, e)) {
+        journal_close(j);
+        return false;
+    }
     json_t *o = stored.json ? json_loads(stored.json, 0, NULL) : NULL;
     if (!o) o = json_pack("{s:s}", "workdir", workdir);
     (void)json_object_set_new(o, "running", json_false());
     (void)json_object_set_new(o, "phase", json_string(journal_state_name(row.state)));
     (void)json_object_set_new(o, "phase_since", json_string(clock_show(row.at_ms).text));
     (void)json_object_set_new(o, "phase_reason", json_string(row.reason));
+    (void)json_object_set_new(o, "quarantine", quarantine_make(j));
+    (void)json_object_set_new(o, "verification", verification_make(j));
+    (void)json_object_set_new(o, "cutover", cutover_make(j));
+    journal_close(j);
     *ret = o;
     return true;
 }

@@ -7,6 +7,10 @@
 #include "repl/psync.h"
 
 #define ACK_EVERY_MS 1000
+/* Behind a diskless snapshot the source keeps the stream back until an ACK that it reads after it
+ * has noticed its own child's end (protocol.md R10): the first ones may come too early. */
+#define ACK_FIRST_MS 20
+#define ACK_FIRST_COUNT 100
 #define ROOM_RETRY_MS 200
 #define CONNECT_TIMEOUT_MS 5000
 #define RETRY_FIRST_MS 100
@@ -26,6 +30,7 @@ struct receiver {
     psync_reader psync;
     int64_t next_ack_ns;
     int64_t retry_ms;
+    int quick_acks;     /* still to send behind a snapshot, until the stream flows */
     bool snapshot_open; /* a snapshot began and has not ended */
     atomic_bool stop;
     atomic_bool ack_asked;
@@ -62,7 +67,8 @@ static bool ack_send(receiver *r, err *e)
     buf *out = net_conn_out(engine_conn(r->engine));
     bool fits = resp_begin(out, 3) && resp_arg_text(out, "REPLCONF") && resp_arg_text(out, "ACK") &&
                 resp_arg_i64(out, (int64_t)stream.end);
-    r->next_ack_ns = deadline_in_ms(ACK_EVERY_MS);
+    r->next_ack_ns = deadline_in_ms(r->quick_acks > 0 ? ACK_FIRST_MS : ACK_EVERY_MS);
+    if (r->quick_acks > 0) r->quick_acks--;
     if (!fits) return err_set(e, ERR_TIMEOUT, "the source does not read what we acknowledge");
     return net_conn_pump(engine_conn(r->engine), e);
 }
@@ -145,6 +151,7 @@ static bool event_end(receiver *r, err *e)
 {
     if (!spool_complete(r->spool, LANE_SNAPSHOT, e)) return false;
     r->snapshot_open = false;
+    r->quick_acks = ACK_FIRST_COUNT;
     state_set(r, RECEIVER_STREAM);
     return ack_send(r, e);
 }
@@ -230,6 +237,7 @@ static bool input_drain(receiver *r, err *e)
             bool done =
                 bytes_store(r, snapshot ? LANE_SNAPSHOT : LANE_STREAM, v.bytes, &stored, &why);
             heard(r, stored);
+            if (!snapshot) r->quick_acks = 0;
             if (!done) {
                 net_conn_eat(conn, stored);
                 r->psync = before;

@@ -1,11 +1,17 @@
 /* Every command that will be needed is tried first, on a key that does not exist: a right that is
  * missing is an error now, with its name, and not after an hour. */
+#include "base/log.h"
 #include "engine/bookkeeping.h"
 #include "verify/verify_internal.h"
 
 #define PROBE_KEY BOOKKEEPING_PREFIX "verify:probe"
 
-typedef enum { REFUSAL_IS_ERROR, REFUSAL_NO_DUMP, REFUSAL_NO_EXPIRETIME } refusal;
+typedef enum {
+    REFUSAL_IS_ERROR,
+    REFUSAL_NO_DUMP,
+    REFUSAL_NO_EXPIRETIME,
+    REFUSAL_NO_FUNCTIONS
+} refusal;
 
 typedef struct {
     const char *args[5];
@@ -24,6 +30,7 @@ static const need needs[] = {
     {{"PTTL", PROBE_KEY}, "+pttl", false, REFUSAL_IS_ERROR},
     {{"DUMP", PROBE_KEY}, "+dump", false, REFUSAL_NO_DUMP},
     {{"INFO", "keyspace"}, "+info", false, REFUSAL_IS_ERROR},
+    {{"FUNCTION", "LIST", "LIBRARYNAME", "none"}, "+function|list", false, REFUSAL_NO_FUNCTIONS},
 };
 
 static size_t arg_count(const need *n)
@@ -39,10 +46,16 @@ static bool refused_settle(lane *l, const need *n, span said, err *e)
     switch (n->refused) {
     case REFUSAL_NO_DUMP: /* every value goes element by element then */
         l->can_dump = false;
+        log_warn("the %s does not let us DUMP (right %s): values are compared element by element, "
+                 "which takes longer",
+                 lane_name(l), n->right);
         return true;
     case REFUSAL_NO_EXPIRETIME: /* before 7.0; and where it is not allowed PTTL may be */
         l->has_pexpiretime = false;
         return true;
+    case REFUSAL_NO_FUNCTIONS: /* before 7.0 there are none; a right is another matter */
+        if (!span_starts(said, "NOPERM")) return true;
+        break;
     case REFUSAL_IS_ERROR:
         break;
     }
