@@ -71,16 +71,43 @@ static bool script_run(pass *p, unsigned db, size_t count, const span *keys, err
     return true;
 }
 
+/* Most keys need nothing: a plain PEXPIRETIME, pipelined, tells which, at a tenth of the script's
+ * cost. The script decides anew for those that may. */
+static bool key_may_need(const pass *p, int64_t expires_at_ms)
+{
+    if (hold_is_held(expires_at_ms)) return true;
+    return strcmp(p->mode, "hold") == 0 && expires_at_ms > 0 && expires_at_ms <= p->limit_ms;
+}
+
+static bool expiries_ask(pass *p, size_t count, const reply *keys, bool *ret_needed, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    CLEANUP(buf_clear) buf out = buf_of(1024 * MIB);
+    const reply **answers = arena_alloc(&memory, count * sizeof(const reply *));
+    for (size_t i = 0; i < count; i++) {
+        const span args[] = {span_text("PEXPIRETIME"), keys[i].text};
+        if (!resp_spans(&out, COUNT_OF(args), args))
+            return err_set(e, ERR_LIMIT, "keys too large to ask for");
+    }
+    if (!engine_pipeline(p->target, &memory, buf_span(&out), count, answers, e)) return false;
+    for (size_t i = 0; i < count; i++)
+        ret_needed[i] = key_may_need(p, answers[i]->integer);
+    return true;
+}
+
 static bool batch_pass(void *arg, unsigned db, size_t count, const reply *keys, err *e)
 {
     pass *p = arg;
+    CLEANUP(mem_free_at) bool *needed = mem_alloc(count * sizeof *needed);
     span spans[SCRIPT_KEYS_MAX];
-    for (size_t done = 0; done < count;) {
-        size_t n = size_min(count - done, SCRIPT_KEYS_MAX);
-        for (size_t i = 0; i < n; i++)
-            spans[i] = keys[done + i].text;
+    size_t n = 0;
+    if (count > 0 && !expiries_ask(p, count, keys, needed, e)) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (needed[i]) spans[n++] = keys[i].text;
+        bool last = i + 1 == count;
+        if (n == 0 || (n < SCRIPT_KEYS_MAX && !last)) continue;
         if (!script_run(p, db, n, spans, e)) return false;
-        done += n;
+        n = 0;
     }
     return true;
 }
@@ -89,7 +116,7 @@ bool release_sweep(engine *target, bool only_count, release_result *ret, err *e)
 {
     /* INT64_MIN would lose digits in Lua: no real time is at or before 0. */
     pass p = {.target = target, .mode = only_count ? "count" : "release", .limit_ms = 0};
-    if (!scan_batches(target, batch_pass, &p, e)) return false;
+    if (!scan_batches_expiring(target, batch_pass, &p, e)) return false;
     *ret = p.result;
     return true;
 }
@@ -98,7 +125,7 @@ bool release_far_run(link_shared *s, engine *target, int64_t guard_ms, release_r
 {
     pass p = {
         .target = target, .list = s, .mode = "release", .limit_ms = clock_wall_ms() + guard_ms};
-    if (!scan_batches(target, batch_pass, &p, e)) return false;
+    if (!scan_batches_expiring(target, batch_pass, &p, e)) return false;
     *ret = p.result;
     return true;
 }
@@ -106,7 +133,7 @@ bool release_far_run(link_shared *s, engine *target, int64_t guard_ms, release_r
 bool release_hold_run(engine *target, int64_t horizon_ms, release_result *ret, err *e)
 {
     pass p = {.target = target, .mode = "hold", .limit_ms = clock_wall_ms() + horizon_ms};
-    if (!scan_batches(target, batch_pass, &p, e)) return false;
+    if (!scan_batches_expiring(target, batch_pass, &p, e)) return false;
     *ret = p.result;
     return true;
 }

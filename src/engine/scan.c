@@ -3,7 +3,17 @@
 #define SCAN_COUNT "1000"
 #define DATABASES_MAX 1024
 
-bool scan_databases(engine *s, unsigned *ret, size_t max, size_t *ret_count, err *e)
+/* A line of INFO keyspace: "db0:keys=90000,expires=16200,avg_ttl=0". */
+static bool line_wanted(span line, bool expiring)
+{
+    size_t at = 0;
+    if (!expiring) return true;
+    return span_find(line, span_text("expires="), &at) &&
+           !span_starts(span_tail(line, at), "expires=0,");
+}
+
+static bool
+databases_find(engine *s, bool expiring, unsigned *ret, size_t max, size_t *ret_count, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     span info;
@@ -13,12 +23,18 @@ bool scan_databases(engine *s, unsigned *ret, size_t max, size_t *ret_count, err
     while (span_cut(&info, '\n', &line)) {
         span name;
         uint64_t db = 0;
-        if (!span_starts(line, "db") || !span_cut(&line, ':', &name)) continue;
+        if (!span_starts(line, "db") || !line_wanted(line, expiring)) continue;
+        if (!span_cut(&line, ':', &name)) continue;
         if (!span_to_u64(span_tail(name, 2), &db) || count == max) continue;
         ret[count++] = (unsigned)db;
     }
     *ret_count = count;
     return true;
+}
+
+bool scan_databases(engine *s, unsigned *ret, size_t max, size_t *ret_count, err *e)
+{
+    return databases_find(s, false, ret, max, ret_count, e);
 }
 
 static bool database_walk(engine *s, unsigned db, scan_batch *each, void *arg, err *e)
@@ -41,14 +57,24 @@ static bool database_walk(engine *s, unsigned db, scan_batch *each, void *arg, e
     return true;
 }
 
-bool scan_batches(engine *s, scan_batch *each, void *arg, err *e)
+static bool batches_walk(engine *s, bool expiring, scan_batch *each, void *arg, err *e)
 {
     unsigned databases[DATABASES_MAX];
     size_t count = 0;
-    if (!scan_databases(s, databases, DATABASES_MAX, &count, e)) return false;
+    if (!databases_find(s, expiring, databases, DATABASES_MAX, &count, e)) return false;
     for (size_t i = 0; i < count; i++)
         if (!database_walk(s, databases[i], each, arg, e)) return false;
     return true;
+}
+
+bool scan_batches(engine *s, scan_batch *each, void *arg, err *e)
+{
+    return batches_walk(s, false, each, arg, e);
+}
+
+bool scan_batches_expiring(engine *s, scan_batch *each, void *arg, err *e)
+{
+    return batches_walk(s, true, each, arg, e);
 }
 
 typedef struct {

@@ -12,3 +12,5 @@ bool scan_databases(engine *s, unsigned *ret, size_t max, size_t *ret_count, err
 /* The same batch by batch: one SCAN answer at a time (up to some thousand keys). */
 typedef bool scan_batch(void *arg, unsigned db, size_t count, const reply *keys, err *e);
 bool scan_batches(engine *s, scan_batch *each, void *arg, err *e) MUST_CHECK;
+/* The same, but only databases in which at least one key has an expiry. */
+bool scan_batches_expiring(engine *s, scan_batch *each, void *arg, err *e) MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "repl/psync.h"
@@ -12,6 +13,8 @@
 #define ACK_FIRST_MS 20
 #define ACK_FIRST_COUNT 100
 #define ROOM_RETRY_MS 200
+/* In the snapshot bytes are let come together: fewer, larger records and wake-ups. */
+#define BATCH_US 1000
 #define CONNECT_TIMEOUT_MS 5000
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS 2000
@@ -254,6 +257,8 @@ static bool input_drain(receiver *r, err *e)
 
 static bool receiver_turn(receiver *r, err *e)
 {
+    bool snapshot = r->psync.at == PSYNC_IN_SIZED || r->psync.at == PSYNC_IN_MARKED;
+    if (snapshot) (void)usleep(BATCH_US);
     int wait = deadline_left_ms(r->next_ack_ns);
     if (r->status.full) wait = wait < ROOM_RETRY_MS ? wait : ROOM_RETRY_MS;
     if (!net_conn_turn(engine_conn(r->engine), wait > 0 ? wait : 1, e))
