@@ -13,7 +13,7 @@ struct journal {
     sqlite3 *db;
     pthread_mutex_t mutex;
     char *workdir;
-    int lock_fd; /* -1: not ours */
+    int lock_fd;  /* -1: not ours */
     bool relaxed; /* writes are not synced */
 };
 

@@ -46,7 +46,7 @@ typedef struct {
     double eta_s; /* -1: unknown */
     bool verifying;
     uint64_t source_offset; /* as the source said lately */
-    int64_t hold_ns; /* of the cutover; 0: none */
+    int64_t hold_ns;        /* of the cutover; 0: none */
     uint64_t merged_generations;
 } move;
 
