@@ -7,6 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol scanf
+/* With clang these are macros of the C library. */
+#undef sprintf
+#undef vsprintf
 #undef alloca
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol scanf
 #pragma GCC poison gmtime localtime ctime alloca
