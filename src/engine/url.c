@@ -62,14 +62,18 @@ static bool user_parse(span s, engine_url *u, err *e)
     if (user.size) {
         if (!percent_decode(user, &name))
             return err_set(e, ERR_USAGE, "a '%%' in the user is not followed by two hex digits");
-        u->user = mem_text(secret_span(&name));
+        bool has_nul = memchr(name.at, 0, name.size) != NULL;
+        if (!has_nul) u->user = mem_text(secret_span(&name));
         secret_clear(&name);
+        if (has_nul) return err_set(e, ERR_USAGE, "the user holds a zero byte");
     }
     if (has_password && !percent_decode(rest, &u->password))
         return err_set(e, ERR_USAGE, "a '%%' in the password is not followed by two hex digits");
     return true;
 }
 
+/* Port and database are not repeated in messages: where the '@' was forgotten, the password stands
+ * in their place. */
 static bool host_parse(span s, engine_url *u, err *e)
 {
     span host = s;
@@ -94,7 +98,7 @@ static bool host_parse(span s, engine_url *u, err *e)
     if (host.size == 0) return err_set(e, ERR_USAGE, "no host");
     uint64_t number = ENGINE_PORT_DEFAULT;
     if (port.size && (!span_to_u64(port, &number) || number == 0 || number > UINT16_MAX))
-        return err_set(e, ERR_USAGE, "the port '%s' is not 1 to 65535", span_show(port).text);
+        return err_set(e, ERR_USAGE, "the port behind ':' is not a number from 1 to 65535");
     u->host = mem_text(host);
     u->port = (uint16_t)number;
     return true;
@@ -112,7 +116,7 @@ static bool parts_parse(span rest, engine_url *u, err *e)
         span db = span_tail(rest, slash + 1);
         uint64_t number = 0;
         if (db.size && (!span_to_u64(db, &number) || number > 100000))
-            return err_set(e, ERR_USAGE, "the database '%s' is not a number", span_show(db).text);
+            return err_set(e, ERR_USAGE, "the database behind '/' is not a number up to 100000");
         u->db = (int)number;
         rest = span_of(rest.at, slash);
     }
@@ -123,13 +127,15 @@ bool engine_url_parse(const char *text, engine_url *ret, err *e)
 {
     engine_url u = {0};
     span rest = {0};
-    for (size_t i = 0; i < COUNT_OF(schemes) && !rest.at; i++) {
-        if (!span_starts(span_text(text), schemes[i].name)) continue;
+    bool known = false;
+    for (size_t i = 0; i < COUNT_OF(schemes) && !known; i++) {
+        known = span_starts(span_text(text), schemes[i].name);
+        if (!known) continue;
         rest = span_tail(span_text(text), strlen(schemes[i].name));
         u.tls = schemes[i].tls;
     }
-    bool good = rest.at ? parts_parse(rest, &u, e)
-                        : err_set(e, ERR_USAGE, "it does not start with 'redis://'");
+    bool good = known ? parts_parse(rest, &u, e)
+                      : err_set(e, ERR_USAGE, "it does not start with 'redis://'");
     if (!good) {
         engine_url_clear(&u);
         err_hint(e, "write it as redis://[user@]host[:port][/db]");

@@ -1,0 +1,283 @@
+/* URLs of servers, and the text that INFO answers. */
+#include "test.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "engine/info.h"
+#include "engine/url.h"
+
+typedef struct {
+    const char *text;
+    const char *shown;    /* what people see */
+    const char *user;     /* NULL: none */
+    const char *password; /* NULL: none */
+    const char *host;
+    unsigned port;
+    int db;
+    bool tls;
+} url_row;
+
+static const url_row urls[] = {
+    {"redis://h", "redis://h:6379", NULL, NULL, "h", 6379, 0, false},
+    {"valkey://h:1", "redis://h:1", NULL, NULL, "h", 1, 0, false},
+    {"rediss://h:65535/", "rediss://h:65535", NULL, NULL, "h", 65535, 0, true},
+    {"valkeys://h/15", "rediss://h:6379/15", NULL, NULL, "h", 6379, 15, true},
+    {"redis://h/100000", "redis://h:6379/100000", NULL, NULL, "h", 6379, 100000, false},
+    {"redis://10.0.0.7:7000/2", "redis://10.0.0.7:7000/2", NULL, NULL, "10.0.0.7", 7000, 2, false},
+    {"redis://[::1]", "redis://[::1]:6379", NULL, NULL, "::1", 6379, 0, false},
+    {"redis://[fe80::1%25]:7/3", "redis://[fe80::1%25]:7/3", NULL, NULL, "fe80::1%25", 7, 3, false},
+    {"redis://app@h", "redis://app@h:6379", "app", NULL, "h", 6379, 0, false},
+    {"redis://@h", "redis://h:6379", NULL, NULL, "h", 6379, 0, false},
+    {"redis://:pw@h", "redis://h:6379", NULL, "pw", "h", 6379, 0, false},
+    {"redis://app:pw@[::1]:2/1", "redis://app@[::1]:2/1", "app", "pw", "::1", 2, 1, false},
+    {"redis://app:@h", "redis://app@h:6379", "app", "", "h", 6379, 0, false},
+    {"redis://a%40b:p%3a%2F%25@h", "redis://a@b@h:6379", "a@b", "p:/%", "h", 6379, 0, false},
+    {"redis://app:p:w@h", "redis://app@h:6379", "app", "p:w", "h", 6379, 0, false},
+    {"redis://app:p@w/x@h:9/1", "redis://app@h:9/1", "app", "p@w/x", "h", 9, 1, false},
+};
+
+static void one_url_reads(const url_row *row, const engine_url *u)
+{
+    char *shown_text = engine_url_show(u);
+    assert_string_equal(shown_text, row->shown);
+    free(shown_text);
+    assert_string_equal(u->host, row->host);
+    assert_int_equal(u->port, row->port);
+    assert_int_equal(u->db, row->db);
+    assert_int_equal(u->tls, row->tls);
+    assert_int_equal(u->user != NULL, row->user != NULL);
+    if (row->user) assert_string_equal(u->user, row->user);
+    assert_int_equal(u->password.at != NULL, row->password != NULL);
+    if (row->password) assert_span_text(secret_span(&u->password), row->password);
+}
+
+static void every_form_of_a_url_reads_and_so_does_its_copy(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        engine_url u = {0};
+        err e = {0};
+        if (!engine_url_parse(urls[i].text, &u, &e)) fail_msg("'%s': %s", urls[i].text, e.text);
+        engine_url copy = engine_url_copy(&u);
+        one_url_reads(&urls[i], &u);
+        engine_url_clear(&u);
+        one_url_reads(&urls[i], &copy);
+        engine_url_clear(&copy);
+        assert_null(copy.host);
+    }
+}
+
+static void a_password_may_hold_any_byte(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "redis://u:a%%%02x%%%02Xz@h", byte, byte);
+        engine_url u = {0};
+        err e = {0};
+        assert_true(engine_url_parse(text, &u, &e));
+        const uint8_t want[] = {'a', (uint8_t)byte, (uint8_t)byte, 'z'};
+        assert_true(span_equal(secret_span(&u.password), span_of(want, sizeof want)));
+        engine_url_clear(&u);
+    }
+}
+
+/* What is wrong, and a word of the message that says so. */
+static const struct {
+    const char *text, *says;
+} refused_urls[] = {
+    {"", "redis://"},
+    {"h:6379", "redis://"},
+    {"http://h", "redis://"},
+    {"REDIS://h", "redis://"},
+    {"redis:/h", "redis://"},
+    {"redis://", "no host"},
+    {"redis:///0", "no host"},
+    {"redis://:6379", "no host"},
+    {"redis://u:secret@", "no host"},
+    {"redis://u:secret@:1", "no host"},
+    {"redis://[]", "no host"},
+    {"redis://[::1", "']'"},
+    {"redis://u:secret@[::1]secret", "']'"},
+    {"redis://h:", "port"},
+    {"redis://h:0", "port"},
+    {"redis://h:65536", "port"},
+    {"redis://h:-1", "port"},
+    {"redis://h:99999999999999999999999", "port"},
+    {"redis://::1", "no host"},
+    {"redis://fe80::1", "port"},
+    {"redis://u:secret@h:secret", "port"},
+    {"redis://h/x", "database"},
+    {"redis://h/100001", "database"},
+    {"redis://h/-1", "database"},
+    {"redis://h/1/2", "database"},
+    {"redis://u%:secret@h", "user"},
+    {"redis://u%4:secret@h", "user"},
+    {"redis://u:secret%@h", "password"},
+    {"redis://u:secret%4@h", "password"},
+    {"redis://u:secret%zz@h", "password"},
+    /* The '@' or the host was forgotten: the password stands where a port or database would. */
+    {"redis://u:secret", "port"},
+    {"redis://u:secret/0", "port"},
+    {"redis://u:12/secret", "database"},
+};
+
+static void a_wrong_url_is_named_by_its_part_and_never_shows_a_password(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(refused_urls); i++) {
+        engine_url u = {0};
+        err e = {0};
+        if (engine_url_parse(refused_urls[i].text, &u, &e))
+            fail_msg("'%s' was taken", refused_urls[i].text);
+        assert_int_equal(e.kind, ERR_USAGE);
+        if (!strstr(e.text, refused_urls[i].says) || strstr(e.text, "secret") ||
+            strstr(e.hint, "secret"))
+            fail_msg("'%s': %s", refused_urls[i].text, e.text);
+        assert_null(u.host); /* untouched */
+    }
+}
+
+static void a_user_with_a_nul_is_refused(void **state)
+{
+    (void)state;
+    engine_url u = {0};
+    err e = {0};
+    assert_false(engine_url_parse("redis://app%00x:pw@h", &u, &e)); /* would log in as 'app' */
+    assert_int_equal(e.kind, ERR_USAGE);
+}
+
+static const char info[] = "# Server\r\nredis_version:7.0.15\r\nrole:master\r\nempty:\r\n"
+                           "master_repl_offset:18446744073709551615\r\nlag:x\r\n"
+                           "slave0:ip=127.0.0.1,port=7001,state=online,offset=42,lag=0\r\n"
+                           "role_more:no\r\n\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=5\n"
+                           "last:no line end";
+
+static void a_value_of_info_is_found_by_its_whole_name(void **state)
+{
+    (void)state;
+    span in = span_text(info);
+    span got = {0};
+    assert_true(info_text(in, "role", &got));
+    assert_span_text(got, "master");
+    assert_true(info_text(in, "role_more", &got));
+    assert_span_text(got, "no");
+    assert_true(info_text(in, "empty", &got));
+    assert_int_equal(got.size, 0);
+    assert_true(info_text(in, "db0", &got));
+    assert_span_text(got, "keys=3,expires=1,avg_ttl=5");
+    assert_true(info_text(in, "last", &got));
+    assert_span_text(got, "no line end");
+    static const char *const absent[] = {"rol", "role_", "ole", "Server", "# Server", "master"};
+    for (size_t i = 0; i < COUNT_OF(absent); i++)
+        assert_false(info_text(in, absent[i], &got));
+    assert_false(info_text((span){0}, "role", &got));
+}
+
+static void a_number_of_info_must_be_one(void **state)
+{
+    (void)state;
+    uint64_t n = 7;
+    assert_true(info_u64(span_text(info), "master_repl_offset", &n));
+    assert_true(n == UINT64_MAX);
+    n = 7;
+    assert_false(info_u64(span_text(info), "lag", &n));
+    assert_false(info_u64(span_text(info), "empty", &n));
+    assert_false(info_u64(span_text(info), "absent", &n));
+    assert_int_equal(n, 7);
+}
+
+static void a_part_of_a_line_is_found_by_its_whole_name(void **state)
+{
+    (void)state;
+    span line = span_text("ip=10.0.0.1,port=7001,my_offset=1,offset=42,note=a=b,empty=,lag=0");
+    span got = {0};
+    assert_true(info_part(line, "offset", &got));
+    assert_span_text(got, "42");
+    assert_true(info_part(line, "lag", &got));
+    assert_span_text(got, "0");
+    assert_true(info_part(line, "note", &got));
+    assert_span_text(got, "a=b");
+    assert_true(info_part(line, "empty", &got));
+    assert_int_equal(got.size, 0);
+    assert_false(info_part(line, "off", &got));
+    assert_false(info_part(line, "offset=42", &got));
+}
+
+static const struct {
+    const char *info;
+    engine_product product;
+    const char *shown;
+    unsigned rdb_version;
+} versions[] = {
+    {"redis_version:2.6.17\r\n", ENGINE_REDIS, "redis 2.6.17", 6},
+    {"redis_version:2.4.1\r\n", ENGINE_REDIS, "redis 2.4.1", 0},
+    {"redis_version:3.0.7\r\n", ENGINE_REDIS, "redis 3.0.7", 6},
+    {"redis_version:3.2.0\r\n", ENGINE_REDIS, "redis 3.2.0", 7},
+    {"redis_version:4.0.14\r\n", ENGINE_REDIS, "redis 4.0.14", 8},
+    {"redis_version:5.0.3\r\n", ENGINE_REDIS, "redis 5.0.3", 9},
+    {"redis_version:6.0.16\r\n", ENGINE_REDIS, "redis 6.0.16", 9},
+    {"redis_version:6.2.7\r\n", ENGINE_REDIS, "redis 6.2.7", 9},
+    {"redis_version:7.0.15\r\n", ENGINE_REDIS, "redis 7.0.15", 10},
+    {"redis_version:7.2.0\r\n", ENGINE_REDIS, "redis 7.2.0", 11},
+    {"redis_version:7.4.9\r\n", ENGINE_REDIS, "redis 7.4.9", 12},
+    {"redis_version:8.0.2\r\n", ENGINE_REDIS, "redis 8.0.2", 12},
+    {"redis_version:8.4.0\r\n", ENGINE_REDIS, "redis 8.4.0", 12},
+    {"redis_version:8.6.3\r\n", ENGINE_REDIS, "redis 8.6.3", 13},
+    {"redis_version:8.8.0\r\n", ENGINE_REDIS, "redis 8.8.0", 14},
+    {"redis_version:99.0.0\r\n", ENGINE_REDIS, "redis 99.0.0", 14},
+    {"redis_version:7.2.4\r\nvalkey_version:7.2.5\r\n", ENGINE_VALKEY, "valkey 7.2.5", 11},
+    {"redis_version:7.2.4\r\nvalkey_version:8.0.1\r\n", ENGINE_VALKEY, "valkey 8.0.1", 11},
+    {"redis_version:7.2.4\r\nvalkey_version:8.1.1\r\n", ENGINE_VALKEY, "valkey 8.1.1", 11},
+    {"redis_version:7.2.4\r\nvalkey_version:9.1.2\r\n", ENGINE_VALKEY, "valkey 9.1.2", 80},
+    {"redis_version:7.0.15-7.0.1\n", ENGINE_REDIS, NULL, 0}, /* a patch that is no number */
+    {"redis_version:7.0\r\n", ENGINE_REDIS, NULL, 0},
+    {"redis_version:10001.0.0\r\n", ENGINE_REDIS, NULL, 0},
+    {"redis_version:\r\n", ENGINE_REDIS, NULL, 0},
+    {"role:master\r\n", ENGINE_REDIS, NULL, 0},
+};
+
+static void every_version_is_known_with_the_rdb_version_it_writes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(versions); i++) {
+        engine_version v = {0};
+        err e = {0};
+        bool known = engine_version_read(span_text(versions[i].info), &v, &e);
+        if (known != (versions[i].shown != NULL)) fail_msg("'%s'", versions[i].info);
+        if (!known) {
+            assert_int_equal(e.kind, ERR_FORMAT);
+            continue;
+        }
+        assert_int_equal(v.product, versions[i].product);
+        assert_string_equal(engine_version_show(&v).text, versions[i].shown);
+        if (v.rdb_version != versions[i].rdb_version)
+            fail_msg("%s: rdb %u", versions[i].shown, v.rdb_version);
+    }
+}
+
+static void versions_compare_by_major_then_minor(void **state)
+{
+    (void)state;
+    engine_version v = {.major = 7, .minor = 2};
+    assert_true(engine_version_at_least(&v, 7, 2));
+    assert_true(engine_version_at_least(&v, 6, 9));
+    assert_false(engine_version_at_least(&v, 7, 3));
+    assert_false(engine_version_at_least(&v, 8, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_form_of_a_url_reads_and_so_does_its_copy),
+        cmocka_unit_test(a_password_may_hold_any_byte),
+        cmocka_unit_test(a_wrong_url_is_named_by_its_part_and_never_shows_a_password),
+        cmocka_unit_test(a_user_with_a_nul_is_refused),
+        cmocka_unit_test(a_value_of_info_is_found_by_its_whole_name),
+        cmocka_unit_test(a_number_of_info_must_be_one),
+        cmocka_unit_test(a_part_of_a_line_is_found_by_its_whole_name),
+        cmocka_unit_test(every_version_is_known_with_the_rdb_version_it_writes),
+        cmocka_unit_test(versions_compare_by_major_then_minor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
