@@ -14,7 +14,7 @@ typedef struct {
 
 static inline cursor cursor_of(span s)
 {
-    return (cursor){.at = s.at, .end = s.at + s.size};
+    return (cursor){.at = s.at, .end = s.size ? s.at + s.size : s.at}; /* NULL + 0 is undefined */
 }
 
 static inline size_t cursor_left(const cursor *c)

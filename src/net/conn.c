@@ -229,7 +229,7 @@ buf *net_conn_out(net_conn *c)
 
 span net_conn_in(const net_conn *c)
 {
-    return span_of(c->in.at + c->eaten, c->in.size - c->eaten);
+    return span_tail(buf_span(&c->in), c->eaten);
 }
 
 void net_conn_eat(net_conn *c, size_t size)
