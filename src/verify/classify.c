@@ -84,12 +84,13 @@ void vote_add(
     seen_add(v, after);
     v->tries++;
     v->still += still;
-    if (still && v->class == VERIFY_EQUAL)
+    if (still && v->class == VERIFY_EQUAL) {
         v->equal++;
-    else if (v->source_moved && was_seen(v, target, tolerance_ms))
+    } else if (v->source_moved && was_seen(v, target, tolerance_ms)) {
         v->passed++;
-    else if (still)
+    } else if (still) {
         v->missed++;
+    }
     v->source = *after;
     v->target = *target;
 }

@@ -56,10 +56,11 @@ static void functions_count(const library_list *s, const library_list *t, verify
         .source = s->count, .target = t->count, .compared = s->known && t->known};
     for (size_t i = 0; i < s->count; i++) {
         const library *other = library_find(t, s->items[i].name);
-        if (!other)
+        if (!other) {
             ret->missing++;
-        else if (!fingerprint_equal(other->body, s->items[i].body))
+        } else if (!fingerprint_equal(other->body, s->items[i].body)) {
             ret->different++;
+        }
     }
     for (size_t i = 0; i < t->count; i++)
         ret->extra += !library_find(s, t->items[i].name);
@@ -69,14 +70,16 @@ static void functions_name(verify *v, const library_list *s, const library_list 
 {
     for (size_t i = 0; i < s->count; i++) {
         const library *other = library_find(t, s->items[i].name);
-        if (!other)
+        if (!other) {
             tally_note(v, VERIFY_MISSING, -1, s->items[i].name, "function library");
-        else if (!fingerprint_equal(other->body, s->items[i].body))
+        } else if (!fingerprint_equal(other->body, s->items[i].body)) {
             tally_note(v, VERIFY_VALUE, -1, s->items[i].name, "function library: code or engine");
+        }
     }
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < t->count; i++) {
         if (!library_find(s, t->items[i].name))
             tally_note(v, VERIFY_EXTRA, -1, t->items[i].name, "function library");
+    }
 }
 
 static bool functions_once(verify *v, bool last, err *e)

@@ -108,9 +108,10 @@ bool lane_select(lane *l, int db, err *e)
     if (!engine_ask(l->engine, &memory, &r, e, "SELECT", number)) {
         if (e->kind == ERR_AUTH)
             (void)err_hint(e, "give the user of the %s the right +select", lane_name(l));
-        if (e->kind == ERR_REFUSED)
+        if (e->kind == ERR_REFUSED) {
             (void)err_hint(e, "the %s has no database %d: raise its setting 'databases'",
                            lane_name(l), db);
+        }
         return false;
     }
     l->db = db;
@@ -387,11 +388,12 @@ bool lane_refused(const lane *l, span said, const char *command, err *e)
     bool right = span_starts(said, "NOPERM") || span_starts(said, "NOAUTH");
     (void)err_set(e, right ? ERR_AUTH : ERR_REFUSED, "the %s answered %s with: %.*s", lane_name(l),
                   command, (int)size_min(said.size, 200), (const char *)said.at);
-    if (right)
+    if (right) {
         (void)err_hint(e,
                        "give the user of the %s the right to run %s on every key (ACL: ~* +@read "
                        "+scan +dump +memory|usage +function|list +info +select)",
                        lane_name(l), command);
+    }
     return err_blame(e, l->side);
 }
 

@@ -117,9 +117,10 @@ static bool lookup_send(elements *x, lane *l, const element_list *list, bool man
     bool good = !many || (resp_begin(out, list->count + 2) && resp_arg_text(out, x->form->many) &&
                           buf_append(out, x->key));
     for (size_t i = 0; i < list->count && good; i++) {
-        if (!many)
+        if (!many) {
             good =
                 resp_begin(out, 3) && resp_arg_text(out, x->form->one) && buf_append(out, x->key);
+        }
         good = good && buf_append(out, list_argument(list, i));
     }
     return lane_send(l, good, e) && lane_flush(l, e);

@@ -324,9 +324,10 @@ static bool get_read(pass *p, batch *b, err *e)
 
 static bool dump_send(lane *l, const batch *b, err *e)
 {
-    for (size_t i = b->from; i < b->to; i++)
+    for (size_t i = b->from; i < b->to; i++) {
         if (b->keys[i].asked && !lane_command(l, "*2\r\n$4\r\nDUMP\r\n", key_argument(b, i), e))
             return false;
+    }
     return true;
 }
 
@@ -357,14 +358,15 @@ static bool dump_read(pass *p, batch *b, err *e)
         if (!lane_read_pair(source, target, &s, &t, e)) return false;
         if (s.token.kind == REPLY_ERROR) return lane_refused(source, s.token.text, "DUMP", e);
         if (t.token.kind == REPLY_ERROR) return lane_refused(target, t.token.text, "DUMP", e);
-        if (s.big || t.big)
+        if (s.big || t.big) {
             k->state = KEY_LARGE;
-        else if (s.token.kind == REPLY_NIL && t.token.kind == REPLY_NIL)
+        } else if (s.token.kind == REPLY_NIL && t.token.kind == REPLY_NIL) {
             k->state = KEY_GONE;
-        else if (s.token.kind == REPLY_NIL || t.token.kind == REPLY_NIL)
+        } else if (s.token.kind == REPLY_NIL || t.token.kind == REPLY_NIL) {
             k->state = KEY_SUSPECT;
-        else
+        } else {
             k->state = payloads_equal(p->v, s.token.text, t.token.text) ? KEY_EQUAL : KEY_SUSPECT;
+        }
         if (!drop_pair(p, &s, &t, e)) return false;
     }
     return true;
@@ -414,10 +416,11 @@ static void window_keys_adapt(pass *p)
 {
     uint64_t received = p->v->source.received - p->window_received;
     uint64_t expected = p->ring[STAGE_DUMP].bytes + p->ring[STAGE_GET].bytes;
-    if (received > 4 * expected + MIB)
+    if (received > 4 * expected + MIB) {
         p->window_keys = WINDOW_KEYS_FIRST;
-    else if (p->window_keys < BATCH_KEYS_MAX)
+    } else if (p->window_keys < BATCH_KEYS_MAX) {
         p->window_keys *= 2;
+    }
 }
 
 static bool exchange_read(pass *p, err *e)
@@ -517,10 +520,11 @@ static void bookkeeping_drop(pass *p, batch *b)
 {
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
-        if (span_starts(key_name(b, i), BOOKKEEPING_PREFIX))
+        if (span_starts(key_name(b, i), BOOKKEEPING_PREFIX)) {
             p->v->result->bookkeeping++;
-        else
+        } else {
             b->keys[kept++] = b->keys[i];
+        }
     }
     b->count = kept;
 }

@@ -44,28 +44,33 @@ void verify_print_text(const verify_result *r, FILE *to)
         print_line(to, verify_class_name((verify_class)c), r->counts[c]);
     for (int c = VERIFY_EQUAL + 1; c < VERIFY_CLASSES; c++)
         print_examples(r, (verify_class)c, to);
-    if (r->counts[VERIFY_UNSETTLED] > 0)
+    if (r->counts[VERIFY_UNSETTLED] > 0) {
         (void)fprintf(to, "\nunsettled keys kept changing on both sides and were never seen equal: "
                           "verify again under a hold,\nor with less traffic\n");
+    }
     (void)fprintf(to, "\n");
-    for (size_t i = 0; i < r->db_count; i++)
+    for (size_t i = 0; i < r->db_count; i++) {
         (void)fprintf(to, "db %d: %" PRIu64 " keys on the source, %" PRIu64 " on the target\n",
                       r->dbs[i].db, r->dbs[i].compared, r->dbs[i].on_target);
+    }
     print_functions(&r->functions, to);
     (void)fprintf(to,
                   "compared %" PRIu64 " keys, %.1f MB read, in %.2f s: %.0f keys/s; %" PRIu64
                   " read again, %" PRIu64 " element by element\n",
                   r->compared, (double)r->bytes / 1e6, r->seconds, rate(r), r->rechecked, r->large);
-    if (r->held > 0)
+    if (r->held > 0) {
         (void)fprintf(to, "held: %" PRIu64 " keys have an expiry that is held back on the target\n",
                       r->held);
-    if (r->bookkeeping > 0)
+    }
+    if (r->bookkeeping > 0) {
         (void)fprintf(to, "left out: %" PRIu64 " bookkeeping keys of handover on the target\n",
                       r->bookkeeping);
-    if (differences == 0)
+    }
+    if (differences == 0) {
         (void)fprintf(to, "equal\n");
-    else
+    } else {
         (void)fprintf(to, "%" PRIu64 " difference%s\n", differences, differences == 1 ? "" : "s");
+    }
 }
 
 static bool is_utf8(span s)

@@ -122,10 +122,11 @@ static bool group_try(round_state *r, entry *from, entry *to, err *e)
         return false;
     for (entry *n = from; n < to; n++) {
         if (!n->open) continue;
-        if (n->s.large)
+        if (n->s.large) {
             n->open = false; /* grew; the large way from the next round on */
-        else
+        } else {
             vote_add(&n->vote, &n->before, &n->target, &n->after, v->o->ttl_tolerance_ms);
+        }
     }
     return true;
 }

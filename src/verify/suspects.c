@@ -29,7 +29,7 @@ typedef struct {
 suspects *suspects_new(const char *directory)
 {
     suspects *s = mem_alloc(sizeof *s);
-    const char *set = directory ? directory : getenv("TMPDIR");
+    const char *set = directory ? directory : secure_getenv("TMPDIR");
     s->directory = set && set[0] ? set : "/tmp";
     s->memory = buf_of(SUSPECTS_MEMORY_MAX + NAME_MAX_SIZE + sizeof(record));
     s->key = buf_of(NAME_MAX_SIZE);
@@ -81,9 +81,10 @@ static bool spill(suspects *s, err *e)
 bool suspects_add(suspects *s, const suspect *what, span key, err *e)
 {
     record r = {.what = *what, .key_size = key.size};
-    if (key.size > NAME_MAX_SIZE)
+    if (key.size > NAME_MAX_SIZE) {
         return err_set(e, ERR_LIMIT, "a key's name of %zu bytes, limit %zu", key.size,
                        NAME_MAX_SIZE);
+    }
     bool fits = buf_append(&s->memory, span_of(&r, sizeof r)) && buf_append(&s->memory, key);
     assert(fits); /* the limit has room for one record of any size */
     s->count++;

@@ -77,9 +77,10 @@ typedef struct {
 static expiry_text expiry_show(int64_t expiry)
 {
     expiry_text out = {"never"};
-    if (expiry >= 0)
+    if (expiry >= 0) {
         (void)snprintf(out.text, sizeof out.text, "%s (%" PRId64 ")", clock_show(expiry).text,
                        expiry);
+    }
     return out;
 }
 
@@ -103,11 +104,12 @@ static void detail_write(const suspect *s, char *to, size_t size)
         (void)snprintf(to, size, "source %s, target %s", kind_show(a->kind), kind_show(b->kind));
         break;
     case VERIFY_VALUE:
-        if (s->note[0])
+        if (s->note[0]) {
             (void)snprintf(to, size, "%s: %s", kind_show(a->kind), s->note);
-        else
+        } else {
             (void)snprintf(to, size, "%s: dumps of %" PRIu64 " and %" PRIu64 " bytes",
                            kind_show(a->kind), a->size, b->size);
+        }
         break;
     case VERIFY_EXPIRY:
         (void)snprintf(to, size, "source %s, target %s%s", expiry_show(a->expiry).text,

@@ -182,12 +182,13 @@ static lane lane_make(const verify *v, err_side side)
 
 static void dbs_sort(verify_result *r)
 {
-    for (size_t i = 1; i < r->db_count; i++)
+    for (size_t i = 1; i < r->db_count; i++) {
         for (size_t j = i; j > 0 && r->dbs[j - 1].db > r->dbs[j].db; j--) {
             verify_db swapped = r->dbs[j];
             r->dbs[j] = r->dbs[j - 1];
             r->dbs[j - 1] = swapped;
         }
+    }
 }
 
 bool verify_run(const verify_options *o, verify_result *ret, err *e)
