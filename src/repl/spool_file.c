@@ -73,7 +73,8 @@ bool record_head_read(span in, record_head *ret, err *e)
 
 uint64_t record_checksum(span payload, uint64_t position, int64_t wall_ms)
 {
-    uint64_t seed = position ^ ((uint64_t)wall_ms << 20);
+    /* Rotated and not shifted: every bit of the time is covered. */
+    uint64_t seed = position ^ ((uint64_t)wall_ms << 20 | (uint64_t)wall_ms >> 44);
     return XXH3_64bits_withSeed(payload.at, payload.size, seed);
 }
 
@@ -101,7 +102,8 @@ bool origin_read(span in, spool_origin *ret, err *e)
                 origin_part(&line, "replid=", &part) && part.size == REPLID_SIZE;
     if (good) {
         memcpy(o.replid, part.at, REPLID_SIZE);
-        good = origin_part(&line, "offset=", &part) && span_to_u64(part, &o.offset);
+        good = origin_part(&line, "offset=", &part) && span_to_u64(part, &o.offset) &&
+               line.size == 0 && in.size == 0;
     }
     if (!good) return err_set(e, ERR_FORMAT, "the spool's origin file is damaged");
     *ret = o;
