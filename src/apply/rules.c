@@ -50,7 +50,8 @@ static int name_order(span name, const char *other)
 {
     for (size_t i = 0; i < name.size; i++) {
         int order = toupper(name.at[i]) - (unsigned char)other[i];
-        if (order != 0) return order; /* also when `other` ends here */
+        if (order != 0) return order;
+        if (!other[i]) return 1; /* it ended; the name has a zero byte there and goes on */
     }
     return other[name.size] ? -1 : 0;
 }
