@@ -100,7 +100,9 @@ bool link_replicas_caught_up(engine *target, bool *ret, err *e) MUST_CHECK;
 size_t link_incidents_take(sync_link *l, arena *memory, link_incident *ret, size_t max);
 
 /* Held expiries, protocol.md R18. First all that cannot expire within `guard_ms` are released,
- * while the stream goes on; the keys of the others are listed (ERR_LIMIT: too many). The passes
+ * while the stream goes on; the keys of the others are listed (ERR_LIMIT: too many). A pass that
+ * takes longer than a third of the guard is given up (ERR_TIMEOUT): its first keys would get near
+ * their time. The passes
  * use a client of their own. link_release_near releases those of the list whose time is still
  * further than `guard_ms` away; 0 releases all (after the final drain). link_hold_again is the way
  * back when a cutover was undone. */

@@ -35,6 +35,7 @@ typedef struct {
     link_shared *list; /* held ones are listed here; NULL: only counted */
     const char *mode;
     int64_t limit_ms;
+    int64_t deadline_ns; /* 0: none */
     release_result result;
 } pass;
 
@@ -101,6 +102,11 @@ static bool batch_pass(void *arg, unsigned db, size_t count, const reply *keys, 
     CLEANUP(mem_free_at) bool *needed = mem_alloc(count * sizeof *needed);
     span spans[SCRIPT_KEYS_MAX];
     size_t n = 0;
+    if (p->deadline_ns && deadline_left_ms(p->deadline_ns) == 0) {
+        err_set(e, ERR_TIMEOUT, "the pass over held expiries takes longer than is safe");
+        err_blame(e, SIDE_TARGET);
+        return err_hint(e, "the target answers too slowly for a cutover just now");
+    }
     if (count > 0 && !expiries_ask(p, count, keys, needed, e)) return false;
     for (size_t i = 0; i < count; i++) {
         if (needed[i]) spans[n++] = keys[i].text;

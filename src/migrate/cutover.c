@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/scan.h"
 #include "migrate/changes.h"
 #include "migrate/facts.h"
 #include "migrate/hook.h"
@@ -15,6 +16,12 @@
 #define FENCE_HOST "127.0.0.1"
 #define FENCE_PORT 1
 #define FENCE_PORT_TEXT "1"
+/* Held expiries are made real in two steps before the hold. What is nearer than the guard of a step
+ * stays held; the guard of the second follows protocol.md R18 (5 s + 2 x lag + skew) with the
+ * hold's own deadline on top, the first leaves time for its pass over all keys. */
+#define GUARD_BASE_MS 10000
+#define GUARD_FAR_MIN_MS 60000
+#define PASS_KEYS_PER_S 100000
 /* A verification older than this says little about now. */
 #define VERIFICATION_AGE_MAX_MS (INT64_C(24) * 3600 * 1000)
 
@@ -26,7 +33,6 @@ typedef struct {
     int64_t released_ns;  /* when the clients were let go */
     uint64_t hold_offset; /* F1 */
     uint64_t fence_offset;
-    int64_t released_at_ms; /* wall clock of the pass over far expiries */
 } attempt;
 
 typedef bool step_run(attempt *a, err *e);
@@ -54,7 +60,7 @@ static const struct step_row {
     {1, "check", "nothing: lag, quarantine, verification, hook, fence address", true, true,
      step_check},
     {2, "release far expiries",
-     "target: SCAN and EVAL (PEXPIREAT of held keys that live longer than 60 s)", true, true,
+     "target: SCAN, PEXPIRETIME, EVAL (PEXPIREAT of held keys that live longer)", true, true,
      step_release_expiries},
     {3, "hold", "source: MULTI; CLIENT PAUSE %ms WRITE; INFO replication; EXEC", true, false,
      step_hold},
@@ -74,6 +80,15 @@ static const struct step_row {
     {10, "disconnect", "source: CLIENT KILL TYPE normal, after 200 ms (clients resolve again)",
      false, true, step_kill},
 };
+
+static bool lag_is_small(move *m, err *e)
+{
+    link_status s = link_status_get(m->link);
+    if (s.phase == LINK_STREAM && s.lag_ms <= m->options->lag_max_ms) return true;
+    err_set(e, ERR_STATE, "the link is %" PRId64 " ms behind (at most %" PRId64 " for a cutover)",
+            s.lag_ms, m->options->lag_max_ms);
+    return err_hint(e, "wait until it is in sync, or raise --lag-max");
+}
 
 static bool quarantine_is_clear(move *m, err *e)
 {
@@ -123,37 +138,56 @@ static bool fence_address_is_free(move *m, err *e)
 static bool step_check(attempt *a, err *e)
 {
     move *m = a->m;
-    link_status s = link_status_get(m->link);
-    if (s.phase != LINK_STREAM || s.lag_ms > m->options->lag_max_ms) {
-        err_set(e, ERR_STATE,
-                "the link is %" PRId64 " ms behind (at most %" PRId64 " for a cutover)", s.lag_ms,
-                m->options->lag_max_ms);
-        return err_hint(e, "wait until it is in sync, or raise --lag-max");
-    }
-    return quarantine_is_clear(m, e) && verification_is_fresh(m, a->order->skip_verify, e) &&
+    return lag_is_small(m, e) && quarantine_is_clear(m, e) &&
+           verification_is_fresh(m, a->order->skip_verify, e) &&
            (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
            move_source(m, e) && move_target(m, e) && fence_address_is_free(m, e);
 }
 
+static int64_t guard_near_ms(const move *m)
+{
+    return GUARD_BASE_MS + 2 * m->options->lag_max_ms + m->options->cutover_deadline_ms;
+}
+
+/* Long enough for a pass over all keys to be a small part of it. */
+static bool guard_far_find(move *m, int64_t *ret, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    uint64_t keys = 0;
+    unsigned databases[256];
+    size_t count = 0;
+    if (!scan_databases(m->target, databases, COUNT_OF(databases), &count, e)) return false;
+    for (size_t i = 0; i < count; i++) {
+        char db[16];
+        (void)snprintf(db, sizeof db, "%u", databases[i]);
+        if (!engine_ask(m->target, &memory, &r, e, "SELECT", db) ||
+            !engine_ask(m->target, &memory, &r, e, "DBSIZE"))
+            return false;
+        keys += (uint64_t)r->integer;
+    }
+    int64_t pass_ms = (int64_t)(keys * 1000 / PASS_KEYS_PER_S);
+    int64_t guard_ms = 4 * (pass_ms > guard_near_ms(m) ? pass_ms : guard_near_ms(m));
+    *ret = guard_ms > GUARD_FAR_MIN_MS ? guard_ms : GUARD_FAR_MIN_MS;
+    return true;
+}
+
 /* Far ones first, which may take a while under traffic; then those that got near meanwhile, so
- * that only a few are left for the time of the hold. */
+ * that only a few are left for the time of the hold. A link that fell behind in between would let
+ * keys expire before their renewal arrives: then not now. */
 static bool step_release_expiries(attempt *a, err *e)
 {
     release_result far = {0};
     release_result near = {0};
-    int64_t guard_ms = GUARD_FAR_MS;
-    for (int again = 0; again < 3; again++) {
-        a->released_at_ms = clock_wall_ms();
-        if (!link_release_far(a->m->link, a->m->target, guard_ms, &far, e)) return false;
-        /* A pass that took too long of its own guard is done again with a larger one. */
-        int64_t took_ms = clock_wall_ms() - a->released_at_ms;
-        if (took_ms * 3 < guard_ms) break;
-        guard_ms = took_ms * 4;
-    }
-    if (!link_release_near(a->m->link, a->m->target, GUARD_NEAR_MS, &near, e)) return false;
+    int64_t guard_ms = 0;
+    move *m = a->m;
+    if (!guard_far_find(m, &guard_ms, e) ||
+        !link_release_far(m->link, m->target, guard_ms, &far, e) || !lag_is_small(m, e) ||
+        !link_release_near(m->link, m->target, guard_near_ms(m), &near, e))
+        return false;
     log_debug("released %" PRIu64 " held expiries, %" PRIu64 " stay held",
               far.released + near.released, near.held);
-    return true;
+    return lag_is_small(m, e);
 }
 
 /* The offset in the INFO text of an EXEC's second element. */
@@ -232,13 +266,14 @@ static bool time_is_left(const attempt *a, err *e)
                    used_ms, a->m->options->cutover_deadline_ms);
 }
 
-/* Nothing more of the source is applied (R21); the last held expiries become real. */
+/* Nothing more of the source is applied (R21). The last held expiries become real at the very end:
+ * a miss behind that would leave keys that expire on the target while the source renews them. */
 static bool step_settle(attempt *a, err *e)
 {
     release_result last = {0};
     link_limit(a->m->link, a->fence_offset);
-    return link_release_near(a->m->link, a->m->target, 0, &last, e) && replicas_wait(a->m, e) &&
-           time_is_left(a, e);
+    return replicas_wait(a->m, e) && time_is_left(a, e) &&
+           link_release_near(a->m->link, a->m->target, 0, &last, e);
 }
 
 static bool step_switch(attempt *a, err *e)

@@ -3,10 +3,6 @@
 #pragma once
 #include "migrate/move.h"
 
-/* Held expiries that are further away are released before the hold; see link.h. */
-#define GUARD_FAR_MS 60000
-#define GUARD_NEAR_MS 15000
-
 /* The whole cutover. On a miss before the switch hook began, everything is taken back and false is
  * answered (state as before); after it began, the state stays `fenced` and the operator decides. */
 bool cutover_run(move *m, const cutover_order *order, err *e) MUST_CHECK;
