@@ -14,7 +14,8 @@ static bool full(err *e, span key)
  * would reset, unless the file carries one: then RESTORE. */
 static bool plain_string(const value_item *v, rdb_decimal *number, span *ret)
 {
-    if (v->type->kind != RDB_KIND_STRING || v->idle_s >= 0) return false;
+    bool usage = v->idle_s >= 0 || v->frequency >= 0;
+    if (v->type->kind != RDB_KIND_STRING || usage) return false;
     cursor in = cursor_of(v->value);
     rdb_string_head head;
     err ignored;
