@@ -15,6 +15,7 @@
 #include "verify/verify_internal.h"
 
 #define SCAN_COUNT 1000
+#define CHUNK_KEYS 128
 #define WINDOW_KEYS_FIRST ((size_t)64)
 #define BATCH_KEYS_MAX ((size_t)64 * 1024) /* SCAN may answer more than was asked for */
 #define BATCH_NAMES_MAX (5 * MIB)
@@ -229,17 +230,40 @@ static void window_next(batch *b, key_state wanted, size_t keys_max)
     b->bytes = bytes;
 }
 
+/* The asked keys of a window go in chunks: the second command for a key finds it in the server's
+ * cache, and the server begins while the rest is being written. */
+static size_t chunk_end(const batch *b, size_t from, size_t *ret_asked)
+{
+    size_t i = from;
+    for (*ret_asked = 0; i < b->to && *ret_asked < CHUNK_KEYS; i++) {
+        *ret_asked += b->keys[i].asked;
+    }
+    return i;
+}
+
+static bool chunk_send(const pass *p, lane *l, const batch *b, size_t from, size_t to, err *e)
+{
+    for (size_t i = from; i < to; i++) {
+        if (b->keys[i].asked && !lane_command(l, "", key_argument(b, i), e)) return false;
+    }
+    const char *head = lane_expiry_head(l);
+    for (size_t i = from; i < to && !p->no_expiries; i++) {
+        if (b->keys[i].asked && !lane_command(l, head, key_argument(b, i), e)) return false;
+    }
+    return lane_flush(l, e);
+}
+
 static bool get_send(const pass *p, lane *l, const batch *b, err *e)
 {
-    if (b->asked == 0) return true;
-    buf *out = lane_out(l);
-    if (!lane_send(l, resp_begin(out, b->asked + 1) && resp_arg_text(out, "MGET"), e)) return false;
-    for (size_t i = b->from; i < b->to; i++)
-        if (b->keys[i].asked && !lane_command(l, "", key_argument(b, i), e)) return false;
-    if (p->no_expiries) return true;
-    const char *head = lane_expiry_head(l);
-    for (size_t i = b->from; i < b->to; i++)
-        if (b->keys[i].asked && !lane_command(l, head, key_argument(b, i), e)) return false;
+    size_t asked = 0;
+    for (size_t from = b->from, to = 0; from < b->to; from = to) {
+        buf *out = lane_out(l);
+        to = chunk_end(b, from, &asked);
+        if (asked == 0) continue;
+        if (!lane_send(l, resp_begin(out, asked + 1) && resp_arg_text(out, "MGET"), e) ||
+            !chunk_send(p, l, b, from, to, e))
+            return false;
+    }
     return true;
 }
 
@@ -272,7 +296,7 @@ expiries_judge(pass *p, batch *b, key_state values, const lane_answer *s, const 
     return expiry_equal(source, target, v->o->ttl_tolerance_ms) ? values : KEY_SUSPECT;
 }
 
-static bool values_read(pass *p, batch *b, err *e)
+static bool values_read(pass *p, batch *b, size_t from, size_t to, err *e)
 {
     lane *source = &p->v->source;
     lane *target = &p->v->target;
@@ -282,7 +306,7 @@ static bool values_read(pass *p, batch *b, err *e)
         !lane_expect(source, &s, REPLY_ARRAY, "MGET", e) ||
         !lane_expect(target, &t, REPLY_ARRAY, "MGET", e))
         return false;
-    for (size_t i = b->from; i < b->to; i++) {
+    for (size_t i = from; i < to; i++) {
         batch_key *k = &b->keys[i];
         if (!k->asked) continue;
         if (!lane_read_pair(source, target, &s, &t, e)) return false;
@@ -292,11 +316,11 @@ static bool values_read(pass *p, batch *b, err *e)
     return true;
 }
 
-static bool expiries_read(pass *p, batch *b, err *e)
+static bool expiries_read(pass *p, batch *b, size_t from, size_t to, err *e)
 {
     lane *source = &p->v->source;
     lane *target = &p->v->target;
-    for (size_t i = b->from; i < b->to; i++) {
+    for (size_t i = from; i < to; i++) {
         batch_key *k = &b->keys[i];
         lane_answer s;
         lane_answer t;
@@ -312,11 +336,17 @@ static bool expiries_read(pass *p, batch *b, err *e)
 
 static bool get_read(pass *p, batch *b, err *e)
 {
-    if (b->asked == 0) return true;
-    if (!values_read(p, b, e) || (!p->no_expiries && !expiries_read(p, b, e))) return false;
+    size_t asked = 0;
+    for (size_t from = b->from, to = 0; from < b->to; from = to) {
+        to = chunk_end(b, from, &asked);
+        if (asked == 0) continue;
+        if (!values_read(p, b, from, to, e)) return false;
+        if (!p->no_expiries && !expiries_read(p, b, from, to, e)) return false;
+    }
     if (p->v->source.can_dump && p->v->target.can_dump) return true;
-    for (size_t i = b->from; i < b->to; i++)
+    for (size_t i = b->from; i < b->to; i++) {
         if (b->keys[i].state == KEY_DUMP) b->keys[i].state = KEY_LARGE;
+    }
     return true;
 }
 
