@@ -11,6 +11,9 @@
 #define KEYSET_PARTITIONS 256
 #define KEYSET_MEMORY_MAX ((size_t)32 * 1024 * 1024)
 
+/* Function libraries stand in the set under this database number. */
+#define KEYSET_FUNCTIONS UINT32_MAX
+
 typedef struct keyset keyset;
 
 /* fresh: what stands in the directory is deleted; else it is added to. */

@@ -28,7 +28,10 @@ bool reconcile_is_needed(engine *target, bool has_checkpoint, bool *ret, err *e)
         span digits;
         if (span_cut(&number, ',', &digits) && span_to_u64(digits, &here)) keys += here;
     }
-    *ret = keys > (has_checkpoint ? 1 : 0);
+    const reply *libraries = NULL;
+    if (!engine_try(target, &memory, &libraries, e, "FUNCTION", "LIST")) return false;
+    bool functions = libraries->kind == REPLY_ARRAY && libraries->count > 0;
+    *ret = functions || keys > (has_checkpoint ? 1 : 0);
     return true;
 }
 
@@ -60,10 +63,34 @@ static bool batch_send(deletion *d, err *e)
     return true;
 }
 
+/* The libraries of the target; engines before 7 have none and say so. */
+static bool libraries_add(apply_context *x, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    if (!engine_try(x->target.engine, &memory, &r, e, "FUNCTION", "LIST")) return false;
+    for (size_t i = 0; r->kind == REPLY_ARRAY && i < r->count; i++) {
+        const reply *name = reply_field(&r->items[i], "library_name");
+        if (name && !keyset_candidate(x->keys, KEYSET_FUNCTIONS, name->text, e)) return false;
+    }
+    return true;
+}
+
+static bool library_delete(deletion *d, span name, err *e)
+{
+    const span args[] = {span_text("FUNCTION"), span_text("DELETE"), name};
+    if (!resp_spans(&d->batch, COUNT_OF(args), args))
+        return err_set(e, ERR_LIMIT, "a library's name of %zu bytes", name.size);
+    d->count++;
+    d->deleted++;
+    return true;
+}
+
 static bool key_delete(void *arg, unsigned db, span key, err *e)
 {
     deletion *d = arg;
     if (d->count >= DELETE_BATCH - 1 && !batch_send(d, e)) return false;
+    if (db == KEYSET_FUNCTIONS) return library_delete(d, key, e);
     bool selected = false;
     const span args[] = {span_text("UNLINK"), key};
     bool fits = target_select(&d->x->target, &d->batch, db, &selected) &&
@@ -77,7 +104,7 @@ static bool key_delete(void *arg, unsigned db, span key, err *e)
 bool reconcile_run(apply_context *x, err *e)
 {
     link_shared_phase(x->shared, LINK_RECONCILE);
-    if (!scan_all(x->target.engine, candidate_add, x, e)) return false;
+    if (!scan_all(x->target.engine, candidate_add, x, e) || !libraries_add(x, e)) return false;
     x->target.db = UINT16_MAX + 1u; /* the scan left it anywhere */
     deletion d = {.x = x, .batch = buf_of(1024 * MIB)};
     bool done = keyset_compare(x->keys, key_delete, &d, e) && batch_send(&d, e);

@@ -1,6 +1,12 @@
 #include "apply/shared.h"
 
+#include <xxhash.h>
+
 #include "base/mem.h"
+
+/* Twice the keys, a power of two. */
+#define NEAR_SLOTS ((size_t)524288)
+_Static_assert(NEAR_SLOTS >= 2 * NEAR_KEYS_MAX, "the table must stay half empty");
 
 void link_shared_init(link_shared *s)
 {
@@ -15,10 +21,26 @@ static void near_clear(link_shared *s)
     s->near_count = 0;
 }
 
+/* Whether the key is new on the list. Two keys of one hash are taken for the same: the second is
+ * then released by the sweep behind the switch only. */
+static bool near_is_new(link_shared *s, unsigned db, span key)
+{
+    if (!s->near_hashes) s->near_hashes = mem_alloc(NEAR_SLOTS * sizeof *s->near_hashes);
+    uint64_t hash = XXH3_64bits_withSeed(key.at, key.size, db);
+    if (hash == 0) hash = 1; /* 0 marks an empty slot */
+    size_t i = (size_t)hash & (NEAR_SLOTS - 1);
+    while (s->near_hashes[i] != 0 && s->near_hashes[i] != hash)
+        i = (i + 1) & (NEAR_SLOTS - 1);
+    if (s->near_hashes[i] == hash) return false;
+    s->near_hashes[i] = hash;
+    return true;
+}
+
 void link_shared_clear(link_shared *s)
 {
     near_clear(s);
     free(s->near);
+    free(s->near_hashes);
     for (size_t i = 0; i < s->incident_count; i++) {
         void *key = (void *)(uintptr_t)s->incidents[i].key.at;
         free(key);
@@ -68,7 +90,7 @@ void link_shared_near_add(link_shared *s, unsigned db, span key)
     pthread_mutex_lock(&s->lock);
     if (s->near_count >= NEAR_KEYS_MAX) {
         s->near_overflow = true;
-    } else {
+    } else if (near_is_new(s, db, key)) {
         if (s->near_count == s->near_room) {
             s->near_room = size_max(256, s->near_room * 2);
             s->near = mem_realloc(s->near, s->near_room * sizeof *s->near);

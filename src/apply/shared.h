@@ -37,6 +37,7 @@ typedef struct {
     near_key *near;
     size_t near_count;
     size_t near_room;
+    uint64_t *near_hashes; /* of the keys listed, open addressing; a key is listed once */
     bool near_overflow;
 
     bool pause_wanted;

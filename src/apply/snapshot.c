@@ -264,8 +264,27 @@ static step value_step(snapshot *s, err *e)
     return STEP_MORE;
 }
 
+/* "#!lua name=shop" -> "shop": the name of a library stands in its first line. */
+static bool library_name(span code, span *ret)
+{
+    span line;
+    span word;
+    if (!span_cut(&code, '\n', &line)) return false;
+    while (span_cut(&line, ' ', &word)) {
+        if (!span_starts(word, "name=")) continue;
+        *ret = span_tail(word, 5);
+        if (ret->size && ret->at[ret->size - 1] == '\r') ret->size--;
+        return true;
+    }
+    return false;
+}
+
 static bool function_send(snapshot *s, const rdb_item *item, err *e)
 {
+    span name;
+    if (s->x->keys && library_name(item->value, &name) &&
+        !keyset_add(s->x->keys, KEYSET_FUNCTIONS, name, e))
+        return false;
     buf *out = net_conn_out(s->x->target.conn);
     const span args[] = {span_text("FUNCTION"), span_text("LOAD"), span_text("REPLACE"),
                          item->value};

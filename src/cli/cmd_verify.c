@@ -47,7 +47,9 @@ static bool result_note(const char *workdir, const verify_result *r, err *e)
                                        .differences = differences,
                                        .seconds = r->seconds,
                                        .detail = detail};
-    bool noted = journal_verification_add(j, &row, e);
+    /* What was set aside and is equal now needs nobody any more. */
+    bool noted =
+        journal_verification_add(j, &row, e) && (differences > 0 || journal_quarantine_clear(j, e));
     journal_close(j);
     return noted;
 }
@@ -66,7 +68,7 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
     engine_url source = {0};
     engine_url target = {0};
     verify_result result = {0};
-    if (!urls_read(o, &source, &target, e)) return false;
+    if (!urls_need(o, &source, &target, e)) return false;
     verify_options options = {.source = &source,
                               .target = &target,
                               .ttl_tolerance_ms = cli_duration_ms(o, "ttl-tolerance"),

@@ -61,7 +61,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "the source keeps refusing writes"},
     {"ttl-tolerance", "DURATION", OPTION_DURATION, FOR(VERIFY), .fallback = "1s", .min = 0,
      .max = DAY_MS, .help = "TTLs may differ by this much"},
-    {"rounds", "N", OPTION_COUNT, FOR(VERIFY), .fallback = "3", .min = 1, .max = 100,
+    {"rounds", "N", OPTION_COUNT, FOR(VERIFY), .fallback = "5", .min = 1, .max = 100,
      .help = "how often differences are looked at again"},
     {"json", NULL, OPTION_FLAG, FOR(STATUS) | FOR(VERIFY), .help = "the result for machines"},
     {"config", "FILE", OPTION_FILE, FOR_MIGRATE | FOR(VERIFY), .command_line_only = true,

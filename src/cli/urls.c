@@ -1,5 +1,7 @@
 #include "cli/urls.h"
 
+#include "journal/journal.h"
+
 static bool
 url_read(const struct cli_options *o, const char *name, err_side side, engine_url *ret, err *e)
 {
@@ -7,6 +9,11 @@ url_read(const struct cli_options *o, const char *name, err_side side, engine_ur
     const secret *password = cli_password(o, side);
     engine_url u = {0};
     if (text && !engine_url_parse(text, &u, e)) return err_wrap(e, "--%s", name);
+    if (u.tls) {
+        engine_url_clear(&u);
+        (void)err_set(e, ERR_USAGE, "--%s: rediss:// (TLS) is not there yet", name);
+        return err_hint(e, "use redis:// through a tunnel you trust until the release that has it");
+    }
     if (password) secret_set(&u.password, secret_span(password));
     *ret = u;
     return true;
@@ -17,5 +24,40 @@ bool urls_read(const struct cli_options *o, engine_url *ret_source, engine_url *
     if (!url_read(o, "source", SIDE_SOURCE, ret_source, e)) return false;
     if (url_read(o, "target", SIDE_TARGET, ret_target, e)) return true;
     engine_url_clear(ret_source);
+    return false;
+}
+
+/* A URL that was not given, from the journal of the move. */
+static bool url_complete(struct journal *j, const char *name, engine_url *url, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *known = NULL;
+    engine_url from_journal = {0};
+    if (url->host) return true;
+    if (j && !journal_get(j, name, &memory, &known, e)) return false;
+    if (!known) {
+        err_set(e, ERR_USAGE, "no %s is named", name);
+        return err_hint(e, "give --%s, or --workdir of a move that knows it", name);
+    }
+    if (!engine_url_parse(known, &from_journal, e)) return false;
+    if (url->password.at) secret_set(&from_journal.password, secret_span(&url->password));
+    engine_url_clear(url);
+    *url = from_journal;
+    return true;
+}
+
+bool urls_need(const struct cli_options *o, engine_url *ret_source, engine_url *ret_target, err *e)
+{
+    struct journal *j = NULL;
+    const char *workdir = cli_text(o, "workdir");
+    if (!urls_read(o, ret_source, ret_target, e)) return false;
+    bool wanted = workdir && (!ret_source->host || !ret_target->host);
+    bool good = (!wanted || journal_open(workdir, false, &j, e)) &&
+                url_complete(j, "source", ret_source, e) &&
+                url_complete(j, "target", ret_target, e);
+    journal_close(j);
+    if (good) return true;
+    engine_url_clear(ret_source);
+    engine_url_clear(ret_target);
     return false;
 }

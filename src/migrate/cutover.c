@@ -144,9 +144,10 @@ static bool step_check(attempt *a, err *e)
            move_source(m, e) && move_target(m, e) && fence_address_is_free(m, e);
 }
 
-static int64_t guard_near_ms(const move *m)
+/* Until the hold a renewal may be in flight for as long as the lag; under it nothing is renewed. */
+static int64_t guard_near_ms(int64_t lag_ms)
 {
-    return GUARD_BASE_MS + 2 * m->options->lag_max_ms + m->options->cutover_deadline_ms;
+    return GUARD_BASE_MS + 2 * lag_ms;
 }
 
 /* Long enough for a pass over all keys to be a small part of it. */
@@ -167,7 +168,8 @@ static bool guard_far_find(move *m, int64_t *ret, err *e)
         keys += (uint64_t)r->integer;
     }
     int64_t pass_ms = (int64_t)(keys * 1000 / PASS_KEYS_PER_S);
-    int64_t guard_ms = 4 * (pass_ms > guard_near_ms(m) ? pass_ms : guard_near_ms(m));
+    int64_t near_ms = guard_near_ms(m->options->lag_max_ms);
+    int64_t guard_ms = 4 * (pass_ms > near_ms ? pass_ms : near_ms);
     *ret = guard_ms > GUARD_FAR_MIN_MS ? guard_ms : GUARD_FAR_MIN_MS;
     return true;
 }
@@ -183,7 +185,8 @@ static bool step_release_expiries(attempt *a, err *e)
     move *m = a->m;
     if (!guard_far_find(m, &guard_ms, e) ||
         !link_release_far(m->link, m->target, guard_ms, &far, e) || !lag_is_small(m, e) ||
-        !link_release_near(m->link, m->target, guard_near_ms(m), &near, e))
+        !link_release_near(m->link, m->target, guard_near_ms(link_status_get(m->link).lag_ms),
+                           &near, e))
         return false;
     log_debug("released %" PRIu64 " held expiries, %" PRIu64 " stay held",
               far.released + near.released, near.held);
@@ -317,7 +320,8 @@ static bool step_kill(attempt *a, err *e)
  * of the disk, and under the hold every millisecond counts. */
 static bool changes_plan(attempt *a, err *e)
 {
-    return change_plan_once(a->m, CHANGE_PAUSE, NULL, e) &&
+    return journal_relax(a->m->journal, false, e) &&
+           change_plan_once(a->m, CHANGE_PAUSE, NULL, e) &&
            change_plan_once(a->m, CHANGE_FENCE, NULL, e);
 }
 
@@ -347,6 +351,15 @@ static bool attempt_undo(attempt *a, err *e)
     return done && move_target(a->m, e) && link_hold_again(a->m->link, a->m->target, &held, e);
 }
 
+/* Every way out leaves the journal strict. Answers false: it keeps the error that led here. */
+static bool strict_again(move *m, err *e)
+{
+    err second = {0};
+    (void)e;
+    if (!journal_relax(m->journal, false, &second)) log_error("%s", second.text);
+    return false;
+}
+
 static bool back_to_following(move *m, const char *why, err *e)
 {
     journal_state now;
@@ -358,7 +371,7 @@ static bool back_to_following(move *m, const char *why, err *e)
 static bool cutover_missed(attempt *a, err *e)
 {
     err second = {0};
-    if (!journal_relax(a->m->journal, false, &second)) log_error("%s", second.text);
+    (void)strict_again(a->m, &second);
     if (!attempt_undo(a, &second))
         log_error(
             "taking the cutover back: %s; writes on the source resume by themselves after the "
@@ -401,13 +414,13 @@ bool cutover_run(move *m, const cutover_order *order, err *e)
             !(changes_plan(&a, e) && move_enter(m, JOURNAL_FENCED, "cutover begins", e)))
             return cutover_missed(&a, e);
         if (step_do(&a, &steps[i], e)) continue;
-        if (steps[i].run == step_check) return false; /* nothing was done yet */
+        if (steps[i].run == step_check) return strict_again(m, e); /* nothing was done yet */
         if (steps[i].undoable) return cutover_missed(&a, e);
         if (steps[i].run == step_kill) {
             log_warn("%s: connections to the source stay open; they can only read", e->text);
             continue;
         }
-        return false;
+        return strict_again(m, e);
     }
     if (!change_keep(m, CHANGE_PAUSE, e)) return false;
     return numbers_note(&a, e) && switched(m, e);

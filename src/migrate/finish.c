@@ -9,9 +9,22 @@
 #include "migrate/control.h"
 #include "migrate/cutover.h"
 
+/* Before anything is touched: a move that is fenced or switched has clients on their way. */
+static bool abort_is_possible(move *m, err *e)
+{
+    struct journal_state_row row;
+    if (!journal_state_now(m->journal, &row, e)) return false;
+    if (journal_state_may_follow(row.state, row.interrupted, JOURNAL_ABORTED)) return true;
+    err_set(e, ERR_STATE, "a move in phase '%s' cannot be aborted", journal_state_name(row.state));
+    if (row.state == JOURNAL_SWITCHED)
+        return err_hint(e, "the clients are on the target; 'migrate finish' ends the move");
+    return err_hint(e, "decide first: 'migrate cutover --undo' or 'migrate cutover --force'");
+}
+
 bool finish_abort(move *m, char **ret_text, err *e)
 {
     release_result held = {0};
+    if (!abort_is_possible(m, e)) return false;
     if (m->link) link_stop(m->link);
     pthread_mutex_lock(&m->lock);
     m->link = NULL;
@@ -51,9 +64,9 @@ static bool source_is_left(move *m, err *e)
     }
     if (others == 0) return true;
     err_set(e, ERR_STATE,
-            "%zu connection%s to the source still open (%s): without the fence they could write "
+            "the source still has %zu open connection%s (%s): without the fence they could write "
             "where nobody reads",
-            others, others == 1 ? " is" : "s are", first);
+            others, others == 1 ? "" : "s", first);
     err_blame(e, SIDE_SOURCE);
     return err_hint(
         e, "move them to the target first, or leave the source fenced with '--keep-fence'");
@@ -81,7 +94,7 @@ static int entry_delete(const char *path, const struct stat *st, int kind, struc
 }
 
 /* The spool's bytes are of no more use; the journal stays as the record of the move. */
-static void spool_delete(const char *workdir)
+void finish_clean(const char *workdir)
 {
     static const char *const folders[] = {"spool", "keys"};
     for (size_t i = 0; i < COUNT_OF(folders); i++) {
@@ -136,7 +149,7 @@ bool migrate_finish(const migrate_options *o, bool keep_fence, err *e)
     } else if (good) {
         good = finish_steps(&m, keep_fence, e);
         if (good) finish_say(&m, keep_fence);
-        if (good) spool_delete(o->workdir);
+        if (good) finish_clean(o->workdir);
     }
     move_close(&m);
     return good;
@@ -155,14 +168,9 @@ bool migrate_abort(const migrate_options *o, err *e)
         move m;
         if (!move_open(&m, o, false, e)) return false;
         journal_state now;
-        good = move_state(&m, &now, e);
-        if (good && now == JOURNAL_FENCED) good = cutover_recover(&m, e);
-        if (good && journal_state_is_final(now)) {
-            good = err_set(e, ERR_STATE, "the move is %s already", journal_state_name(now));
-        } else if (good) {
-            good = finish_abort(&m, &text, e);
-        }
-        if (good) spool_delete(o->workdir);
+        good = move_state(&m, &now, e) && (now != JOURNAL_FENCED || cutover_recover(&m, e)) &&
+               finish_abort(&m, &text, e);
+        if (good) finish_clean(o->workdir);
         move_close(&m);
     }
     if (good) printf("%s\n", text);

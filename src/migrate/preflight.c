@@ -165,13 +165,22 @@ static const right source_rights[] = {
     RIGHT("INFO", "replication"),
     RIGHT("SCAN", "0"),
     RIGHT("DUMP", "k"),
+    RIGHT("TIME"),
     RIGHT("MULTI"),
+    RIGHT("EXEC"),
+    RIGHT("CLIENT", "LIST"),
     RIGHT("CLIENT", "PAUSE", "1", "WRITE"),
     RIGHT("CLIENT", "UNPAUSE"),
     RIGHT("CLIENT", "KILL", "TYPE", "normal"),
     RIGHT("REPLICAOF", "127.0.0.1", "1"),
 };
 static const right target_rights[] = {
+    RIGHT("TIME"),
+    RIGHT("GET", "k"),
+    RIGHT("DEL", "k"),
+    RIGHT("DBSIZE"),
+    RIGHT("PEXPIRETIME", "k"),
+    RIGHT("CLIENT", "SETNAME", "n"),
     RIGHT("SET", "k", "v"),
     RIGHT("RESTORE", "k", "0", "p"),
     RIGHT("UNLINK", "k"),
@@ -237,7 +246,7 @@ static void check_target_empty(facts *f, const char *id)
     refuse(f, id,
            "empty it, or say what shall become of its keys: '--target-policy replace' deletes "
            "those the source has not, 'merge' keeps them",
-           "the target holds %" PRIu64 " keys", f->target.keys);
+           "the target holds %" PRIu64 " key%s", f->target.keys, f->target.keys == 1 ? "" : "s");
 }
 
 static void check_databases(facts *f, const char *id)
@@ -453,7 +462,7 @@ bool preflight_judge(const preflight_result *r, err *e)
             continue;
         }
         if (side == SIDE_NONE) side = reason->side;
-        log_line(LOG_INFO, "preflight [%s]: %s\n  do: %s%s%s%s", reason->id, reason->text,
+        log_line(LOG_ERROR, "preflight [%s]: %s\n  do: %s%s%s%s", reason->id, reason->text,
                  reason->hint, reason->acceptable ? "; or '--accept " : "",
                  reason->acceptable ? reason->id : "", reason->acceptable ? "'" : "");
     }

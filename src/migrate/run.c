@@ -53,6 +53,7 @@ typedef struct {
     uint64_t generation_seen;
     bool verified; /* for the automatic cutover */
     bool over;
+    bool clean; /* the spool is of no more use */
     int exit_code;
 } runner;
 
@@ -158,14 +159,19 @@ static bool state_follow(runner *r, const link_status *s, err *e)
     struct journal_state_row row;
     if (!journal_state_now(r->m.journal, &row, e)) return false;
     journal_state want = state_wanted(r, s, row.state);
-    if (s->progress.generation > r->generation_seen && r->generation_seen > 0) {
+    bool fresh = s->progress.generation > r->generation_seen;
+    if (fresh && r->generation_seen > 0) {
         log_warn("the source answered with a full sync; the move goes through its snapshot again");
         r->verified = false;
         if (r->m.options->policy == TARGET_MERGE)
             log_warn("policy merge: keys that the source deleted in between stay on the target; "
                      "'handover verify' lists them as extra");
     }
-    if (s->progress.generation > r->generation_seen) r->generation_seen = s->progress.generation;
+    if (fresh) {
+        r->generation_seen = s->progress.generation;
+        if (!journal_set_i64(r->m.journal, "generation", (int64_t)r->generation_seen, e))
+            return false;
+    }
     /* The table knows one way out of a pause at a time; others go through it. */
     if (row.state == JOURNAL_PAUSED && want != JOURNAL_PAUSED &&
         !journal_state_may_follow(row.state, row.interrupted, want))
@@ -255,11 +261,12 @@ static bool verifier_result(runner *r, err *e)
     log_info("verified %" PRIu64 " keys in %.1f s: %" PRIu64 " differences", row.keys, row.seconds,
              row.differences);
     if (!v->result.equal) {
-        err_set(e, ERR_STATE, "the verification found %" PRIu64 " differences; no cutover",
-                row.differences);
-        err_hint(e, "see 'handover verify'; the link can go on: run again with '--cutover manual'");
+        log_error("the verification found %" PRIu64 " differences: no cutover\n  do: see 'handover "
+                  "verify'; the link can go on: run again with '--cutover manual'",
+                  row.differences);
         r->exit_code = 1;
-        return false;
+        r->over = true;
+        return true;
     }
     r->verified = true;
     return journal_quarantine_clear(r->m.journal, e) &&
@@ -271,7 +278,7 @@ static void summary_print(runner *r, const link_status *s)
     int64_t hold_us = 0;
     err ignored;
     if (!journal_get_i64(r->m.journal, "hold_us", 0, &hold_us, &ignored)) hold_us = 0;
-    printf("switched: the target takes the writes\n");
+    printf("summary of the move\n");
     printf("  snapshot  %" PRIu64 " keys, %s\n", s->progress.snapshot_keys,
            bytes_show((double)s->progress.snapshot_bytes).text);
     printf("  stream    %" PRIu64 " commands\n", s->progress.commands);
@@ -358,6 +365,7 @@ static bool order_do(runner *r, move_order *o, err *e)
         return order_cutover(r, o, e);
     case ORDER_ABORT: {
         if (!finish_abort(&r->m, &o->text, e)) return false;
+        r->clean = true;
         r->over = true;
         return true;
     }
@@ -406,6 +414,10 @@ static bool link_stopped(const link_status *s, err *e)
 static bool tick(runner *r, err *e)
 {
     if (signalled) return interrupted(r, e);
+    if (!r->m.link) {
+        err_set(e, ERR_STATE, "the link is stopped, and what was to follow did not end well");
+        return err_hint(e, "run again: it finds out where the move stands");
+    }
     link_status s = link_status_get(r->m.link);
     pthread_mutex_lock(&r->m.lock);
     r->m.last = s;
@@ -418,8 +430,8 @@ static bool tick(runner *r, err *e)
     if (!auto_follow(r, e)) {
         journal_state now;
         err second = {0};
-        bool back = r->exit_code == 0 && e->kind != ERR_STOPPED &&
-                    move_state(&r->m, &now, &second) && now != JOURNAL_FENCED && r->verified;
+        bool back = e->kind != ERR_STOPPED && move_state(&r->m, &now, &second) &&
+                    now != JOURNAL_FENCED && r->verified;
         if (!back) return false;
         log_warn("%s; trying again", e->text); /* a missed cutover was taken back */
     }
@@ -499,6 +511,9 @@ static bool run_link(runner *r, err *e)
                       .flush_pass = o->flush_pass,
                       .target_rdb_version = r->m.target_version.rdb_version};
     sync_link *link = NULL;
+    int64_t generation = 0;
+    if (!journal_get_i64(r->m.journal, "generation", 0, &generation, e)) return false;
+    r->generation_seen = (uint64_t)generation;
     if (!link_start(&l, &link, e)) return false;
     pthread_mutex_lock(&r->m.lock);
     r->m.link = link;
@@ -524,6 +539,22 @@ static void askers_send_away(runner *r)
     control_stop(r->control);
 }
 
+/* What becomes of the target's own keys is decided once: a later run that forgot the option would
+ * delete what the first was told to keep. */
+static bool policy_note(move *m, err *e)
+{
+    static const char *const names[] = {"empty", "merge", "replace"};
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *known = NULL;
+    const char *name = names[m->options->policy];
+    if (m->options->dry_run) return true;
+    if (!journal_get(m->journal, "target_policy", &memory, &known, e)) return false;
+    if (!known) return journal_set(m->journal, "target_policy", name, e);
+    if (strcmp(known, name) == 0) return true;
+    err_set(e, ERR_USAGE, "this move was begun with '--target-policy %s', not '%s'", known, name);
+    return err_hint(e, "say the same again; another policy needs another work directory");
+}
+
 static bool begin(runner *r, err *e)
 {
     journal_state now;
@@ -537,6 +568,7 @@ static bool begin(runner *r, err *e)
         err_set(e, ERR_STATE, "this move was %s", journal_state_name(now));
         return err_hint(e, "begin another one in a new work directory");
     }
+    if (!policy_note(&r->m, e)) return false;
     if (now == JOURNAL_FENCED && !cutover_recover(&r->m, e)) return false;
     return move_state(&r->m, &now, e) && preflight(r, now, e);
 }
@@ -551,6 +583,7 @@ bool migrate_run(const migrate_options *o, int *ret_exit, err *e)
     bool good = begin(&r, e) && (r.over || run_link(&r, e));
     askers_send_away(&r);
     move_close(&r.m);
+    if (r.clean) finish_clean(o->workdir);
     *ret_exit = r.exit_code;
     return good;
 }

@@ -144,10 +144,16 @@ static const char *text_at(const json_t *o, const char *part, const char *name)
 void status_print(const json_t *o)
 {
     bool running = json_is_true(json_object_get(o, "running"));
-    printf("move        %s (%s)\n", text_at(o, NULL, "workdir"),
-           running ? "running" : "not running: 'handover migrate run' goes on");
-    printf("phase       %s since %s: %s\n", text_at(o, NULL, "phase"),
-           text_at(o, NULL, "phase_since"), text_at(o, NULL, "phase_reason"));
+    const char *phase = text_at(o, NULL, "phase");
+    bool ended = strcmp(phase, "finished") == 0 || strcmp(phase, "aborted") == 0;
+    const char *next = running ? "running"
+                       : ended ? "ended"
+                       : strcmp(phase, "switched") == 0
+                           ? "'handover migrate finish' ends it"
+                           : "not running: 'handover migrate run' goes on";
+    printf("move        %s (%s)\n", text_at(o, NULL, "workdir"), next);
+    printf("phase       %s since %s: %s\n", phase, text_at(o, NULL, "phase_since"),
+           text_at(o, NULL, "phase_reason"));
     if (text_at(o, NULL, "reason")[0]) printf("reason      %s\n", text_at(o, NULL, "reason"));
     printf("source      %s, %s\n", text_at(o, "source", "url"), text_at(o, "source", "engine"));
     printf("target      %s, %s\n", text_at(o, "target", "url"), text_at(o, "target", "engine"));
