@@ -34,8 +34,11 @@ bool refusal_is_passing(span text)
         "OOM",   "MOVED",   "ASK",        "TRYAGAIN",    "READONLY",   "LOADING",
         "BUSY ", "MISCONF", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN",
     };
+    /* How redis 7 and valkey word a refusal that comes only at EXEC. */
+    static const char aborted[] = "EXECABORT Transaction discarded because of: ";
+    span cause = span_starts(text, aborted) ? span_tail(text, strlen(aborted)) : text;
     for (size_t i = 0; i < COUNT_OF(passing); i++)
-        if (span_starts(text, passing[i])) return true;
+        if (span_starts(cause, passing[i])) return true;
     return false;
 }
 

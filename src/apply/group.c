@@ -92,20 +92,22 @@ bool group_send(group *g, apply_context *x, uint64_t generation, err *e)
     return true;
 }
 
+/* The name of queued command i; behind the group's own stand those of its checkpoint. */
 static shown command_show(const group *g, size_t i)
 {
+    if (i >= g->count) return span_show(span_text("(checkpoint)"));
     resp_command c = {0};
     size_t size = 0;
     err ignored;
     span bytes = span_tail(buf_span(&g->bytes), g->commands[i].at);
-    shown out = span_show(span_text("(checkpoint)"));
-    if (i < g->count && resp_command_read(&c, bytes, 0, &size, &ignored) == STEP_DONE)
+    shown out = {0};
+    if (resp_command_read(&c, bytes, 0, &size, &ignored) == STEP_DONE)
         out = span_show(resp_command_arg(&c, bytes.at, 0));
     resp_command_clear(&c);
     return out;
 }
 
-/* The key of command i, for the repair list. The caller frees ret_key. */
+/* The key of command i, for the repair list. */
 static void incident_add(const group *g, apply_context *x, size_t i, const char *what, span answer)
 {
     resp_command c = {0};
@@ -125,7 +127,8 @@ static void incident_add(const group *g, apply_context *x, size_t i, const char 
 /* A refusal before EXEC: nothing of the group ran. */
 static step refused(group *g, apply_context *x, span answer, err *e)
 {
-    const char *text = g->queue_error[0] ? g->queue_error : span_show(answer).text;
+    shown answered = span_show(answer);
+    const char *text = g->queue_error[0] ? g->queue_error : answered.text;
     bool passing = refusal_is_passing(span_text(text));
     x->fatal = !passing;
     (void)err_set(e, ERR_REFUSED, "the target refused the stream up to offset %" PRIu64 ": %s",
@@ -156,10 +159,11 @@ static step queued_read(group *g, apply_context *x, const reply_token *t, err *e
     return reply_nesting_step(&g->nesting, t, &complete, e) == STEP_BAD ? STEP_BAD : STEP_MORE;
 }
 
-/* An error inside an EXEC that ran: its checkpoint moved, the sides differ in one key (R7). */
+/* An error inside an EXEC that ran: its checkpoint moved, the sides differ in one key (R7). When it
+ * is the checkpoint's own, everything before it was applied: again would be twice. */
 static step failed_inside(const group *g, apply_context *x, size_t i, span answer, err *e)
 {
-    incident_add(g, x, i, "answered: ", answer);
+    if (i < g->count) incident_add(g, x, i, "answered: ", answer);
     x->fatal = true;
     (void)err_set(e, ERR_STATE,
                   "the target answered '%s' to %s before offset %" PRIu64
@@ -180,7 +184,7 @@ static step executed_read(group *g, apply_context *x, const reply_token *t, err 
     if (element) {
         g->answers++;
         bool ours = i >= g->count; /* the checkpoint's SELECT and SET */
-        if (t->kind == REPLY_ERROR) return failed_inside(g, x, ours ? 0 : i, t->text, e);
+        if (t->kind == REPLY_ERROR) return failed_inside(g, x, i, t->text, e);
         if (!ours && g->commands[i].must_change && t->kind == REPLY_INTEGER && t->integer == 0)
             incident_add(g, x, i, "changed nothing here, but did on the source", (span){0});
     }

@@ -98,6 +98,7 @@ static void window_slide(stream *s)
     size_t gone = 0;
     while (gone < s->time_count && s->times[gone].end <= s->begin)
         gone++;
+    if (gone == 0) return;
     memmove(s->times, s->times + gone, (s->time_count - gone) * sizeof *s->times);
     s->time_count -= gone;
 }
