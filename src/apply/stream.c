@@ -181,10 +181,9 @@ static void near_inherit(stream *s, const stream_command *c)
         return;
     span key = resp_command_arg(&s->command, c->start, c->rule->new_name);
     unsigned db = s->db;
-    for (size_t i = 2; i < s->command.arg_count; i++) {
-        uint64_t number = 0; /* MOVE key db, COPY key key DB db */
-        bool last = i + 1 == s->command.arg_count;
-        if (last && span_to_u64(resp_command_arg(&s->command, c->start, i), &number))
+    for (size_t i = c->rule->new_name + 1; i < s->command.arg_count; i++) {
+        uint64_t number = 0; /* MOVE key db, COPY key key [DB db] [REPLACE] */
+        if (span_to_u64(resp_command_arg(&s->command, c->start, i), &number))
             link_shared_near_add(s->x->shared, (unsigned)number, key);
     }
     link_shared_near_add(s->x->shared, db, key);

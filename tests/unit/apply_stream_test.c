@@ -854,6 +854,7 @@ static void near_expiries_are_listed_under_the_names_they_travel_to(void **state
     wire(&bytes, "RENAME near moved");
     wire(&bytes, "COPY x y");
     wire(&bytes, "COPY x z DB 4");
+    wire(&bytes, "COPY x r DB 5 REPLACE");
     wire(&bytes, "MOVE m 6");
     received(w, buf_span(&bytes), now);
     if (!stream_settle(w, s, &told, &e)) fail_msg("%s", e.text);
@@ -866,6 +867,7 @@ static void near_expiries_are_listed_under_the_names_they_travel_to(void **state
     assert_true(near_has(w, 2, "moved"));
     assert_true(near_has(w, 2, "y"));
     assert_true(near_has(w, 4, "z"));
+    assert_true(near_has(w, 5, "r"));
     assert_true(near_has(w, 6, "m"));
     buf_clear(&bytes);
     buf_clear(&told);
