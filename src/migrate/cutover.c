@@ -292,6 +292,7 @@ static bool step_switch(attempt *a, err *e)
               .workdir = o->workdir,
               .timeout_ms = HOOK_TIMEOUT_MS};
     if (hook_run(&h, e)) return true;
+    e->kind = ERR_STOPPED; /* neither failed nor done: it waits for a decision */
     return err_hint(
         e, "both sides are fenced and wait for you: 'migrate cutover --force' if the "
            "clients are on the target, 'migrate cutover --undo' if they are on the source");
@@ -465,7 +466,7 @@ bool cutover_recover(move *m, err *e)
     bool begun = false;
     if (!hook_had_begun(m, &begun, e)) return false;
     if (begun) {
-        err_set(e, ERR_STATE,
+        err_set(e, ERR_STOPPED,
                 "a cutover was interrupted after its switch step began; the source is fenced");
         return err_hint(e, "'migrate cutover --force' if the clients are on the target, "
                            "'migrate cutover --undo' if they are on the source");

@@ -188,3 +188,29 @@ def test_a_ttl_renewed_after_the_cutover_is_not_ended_by_the_source(pair, migrat
         wait_until(lambda: s.get(names[-1]) is None, 30, "the expiry at the source")
         assert t.exists(*alive) == len(alive)
         assert all(0 < t.pttl(n) <= 60_000 for n in alive)
+
+
+def test_abort_after_the_switch_is_refused_and_touches_nothing(pair, migration):
+    migration.start("--cutover", "auto")
+    assert migration.wait_exit() == tool.DONE, migration.log()
+    done = migration.command("abort")
+    assert done.returncode == tool.USAGE and "finish" in done.stderr, done.stderr
+    assert migration.phase() == "switched"
+    with pytest.raises(redis.ResponseError), pair.source.client() as c:
+        c.set("late", "write")
+    assert any(k.startswith(b"handover:") for k in pair.target.client().keys("*"))
+
+
+def test_abort_of_a_cutover_that_stands_still_is_refused_and_touches_nothing(pair, migration):
+    hook = migration.directory / "hook"
+    hook.write_text("#!/bin/sh\nexit 3\n")
+    hook.chmod(0o755)
+    migration.start("--switch-hook", hook)
+    migration.wait_phase("in-sync", "verified")
+    assert migration.command("cutover", "--skip-verify").returncode == tool.INTERRUPTED
+    done = migration.command("abort")
+    assert done.returncode == tool.USAGE and "--undo" in done.stderr, done.stderr
+    assert migration.running() and migration.phase() == "fenced"
+    assert migration.command("cutover", "--undo").returncode == tool.DONE
+    migration.wait_phase("in-sync", "verified")
+    assert pair.source.client().set("goes", "on")

@@ -39,6 +39,20 @@ def test_memory_stays_under_64_mib(pair, migration):
     assert found == [], reader.show(found)
 
 
+def test_a_snapshot_that_the_source_wrote_to_its_disk_first_arrives_too(pair, migration):
+    pair.source.client().config_set("repl-diskless-sync", "no")
+    fill(pair.source, 20_000)
+    with Workload(pair.source, then=pair.target, seed=3) as writer:
+        migration.start()
+        migration.wait_phase("in-sync")
+        writer.wait_writes(2000)
+        writer.stop()
+        migration.wait_caught_up()
+    assert migration.status()["snapshot"]["bytes_total"] > 0
+    found = reader.compare(pair.source, pair.target, held_allowed=True)
+    assert found == [], reader.show(found)
+
+
 def test_an_empty_source_is_in_sync_at_once_and_followed(pair, migration):
     migration.start()
     migration.wait_phase("in-sync")

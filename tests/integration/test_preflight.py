@@ -175,3 +175,35 @@ def test_what_may_be_accepted_is_accepted_by_name_and_nothing_else(pair, migrati
     assert migration.dry_run().returncode in tool.REFUSALS
     accepted = migration.dry_run(*tool.accept("wait-users"))
     assert accepted.returncode == tool.DONE, accepted.stdout + accepted.stderr
+
+
+def test_another_target_policy_on_a_later_run_is_refused(pair, migration):
+    pair.target.client().set("mine", "1")
+    migration.start(*tool.MERGE_TARGET)
+    migration.wait_phase("in-sync")
+    migration.kill()
+    migration.start()
+    assert migration.wait_exit() == tool.USAGE and "merge" in migration.log()
+    assert pair.target.client().get("mine") == b"1"
+
+
+def test_replace_removes_function_libraries_the_source_has_not(pair, migration):
+    old = "#!lua name=old\nredis.register_function('f', function() return 1 end)"
+    pair.target.client().execute_command("FUNCTION", "LOAD", old)
+    pair.target.client().set("mine", "1")
+    fill(pair.source, 2000)
+    migration.start(*tool.REPLACE_TARGET)
+    migration.wait_caught_up()
+    found = reader.compare(pair.source, pair.target, held_allowed=True)
+    assert found == [], reader.show(found)
+
+
+def test_verify_without_addresses_takes_them_from_the_move_or_says_what_is_missing(pair, migration):
+    fill(pair.source, 500)
+    migration.start()
+    migration.wait_caught_up()
+    done = tool.handover("verify", "--workdir", migration.workdir, source=pair.source, target=pair.target)
+    assert done.returncode == tool.DONE, done.stdout + done.stderr
+    assert migration.status()["verification"]["result"] == "equal"
+    bare = tool.handover("verify", source=pair.source, target=pair.target)
+    assert bare.returncode == tool.USAGE and "--source" in bare.stderr
