@@ -119,9 +119,10 @@ static bool event_full_sync(receiver *r, const psync_event *v, err *e)
     spool_origin origin = {.generation = spool_origin_get(r->spool).generation + 1,
                            .offset = v->offset};
     memcpy(origin.replid, v->replid, sizeof origin.replid);
-    /* The bytes of the old generation go now: the applier is told by the generation. */
-    if (!spool_begin(r->spool, &origin, e)) return false;
+    /* The bytes of the old generation go now: the applier is told by the generation. Also when it
+     * fails in the middle there is nothing left to go on from. */
     r->snapshot_open = true;
+    if (!spool_begin(r->spool, &origin, e)) return false;
     atomic_store(&r->full_sync_asked, false);
     pthread_mutex_lock(&r->lock);
     r->status.state = RECEIVER_WAITING;
@@ -230,6 +231,7 @@ static bool input_drain(receiver *r, err *e)
         size_t eaten = (size_t)(in.at - start);
         if (s == STEP_MORE) {
             net_conn_eat(conn, eaten);
+            if (eaten > 0) heard(r, 0); /* keep-alives: a snapshot may take minutes to begin */
             if (r->status.full) full_set(r, false, NULL);
             return true;
         }
