@@ -555,13 +555,19 @@ static step reader_place(spool_reader *r, err *e)
 {
     segment g = {0};
     pthread_mutex_lock(&r->s->lock);
+    const lane_state *l = &r->s->lanes[r->lane];
     bool current = r->generation == r->s->origin.generation;
-    bool there = current && segment_find(&r->s->lanes[r->lane], r->position, &g);
+    bool gone = r->position < lane_begin(l);
+    bool there = current && segment_find(l, r->position, &g);
     bool open = r->fd >= 0 && r->seg_start == g.start;
     bool opened = !there || open || reader_open(r, g.start, e);
     pthread_mutex_unlock(&r->s->lock);
     if (!current) {
         (void)err_set(e, ERR_STATE, "a new full sync has begun");
+        return STEP_BAD;
+    }
+    if (gone) {
+        (void)err_set(e, ERR_STATE, "the spool does not hold position %" PRIu64, r->position);
         return STEP_BAD;
     }
     if (!opened) return STEP_BAD;

@@ -486,6 +486,27 @@ static void the_segment_being_written_stays_and_a_complete_lane_goes_whole(void 
     lane_reads_whole(p, LANE_STREAM, START);
 }
 
+static void a_reader_behind_what_was_released_is_told_and_does_not_wait(void **state)
+{
+    place *p = *state;
+    place_open(p, PLENTY, 50);
+    generation_begin(p, 1);
+    spool_reader *r = spool_reader_new(p->s);
+    buf got = buf_of(PLENTY);
+    err e = {0};
+    int64_t wall_ms = 0;
+    assert_true(spool_reader_seek(r, LANE_STREAM, START, &e));
+    for (int i = 0; i < 3; i++)
+        record_add(p, LANE_STREAM, 30);
+    spool_release(p->s, LANE_STREAM, UINT64_MAX);
+    assert_true(spool_extent_get(p->s, LANE_STREAM).begin > START);
+    assert_int_equal(spool_reader_read(r, &got, &wall_ms, &e), STEP_BAD);
+    assert_int_equal(e.kind, ERR_STATE);
+    assert_int_equal(got.size, 0);
+    buf_clear(&got);
+    spool_reader_free(r);
+}
+
 /* ---- generations ---- */
 
 static void a_new_generation_ends_the_old_one_for_its_reader(void **state)
@@ -740,6 +761,7 @@ int main(void)
         with_place(a_full_spool_is_a_named_limit_and_keeps_nothing_of_what_came),
         with_place(release_deletes_only_whole_segments_below_the_position),
         with_place(the_segment_being_written_stays_and_a_complete_lane_goes_whole),
+        with_place(a_reader_behind_what_was_released_is_told_and_does_not_wait),
         with_place(a_new_generation_ends_the_old_one_for_its_reader),
         with_place(segments_of_another_generation_are_not_believed),
         with_place(another_replication_id_keeps_generation_and_bytes),
