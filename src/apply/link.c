@@ -11,6 +11,9 @@
 
 #define POLL_US 100
 #define MODE_TIMEOUT_MS 30000
+/* A segment is given free only when it is no more written to: several must fit into the spool, or a
+ * full one could never be emptied. */
+#define SEGMENTS_MIN 4
 
 struct sync_link {
     link_options options;
@@ -25,6 +28,7 @@ struct sync_link {
     struct {
         bool waiting;
         bool in_snapshot;
+        uint64_t generation;
         uint64_t position;
         uint64_t master_offset;
     } confirm;
@@ -35,6 +39,7 @@ typedef struct {
     bool full_sync;
     bool restart_stream; /* the target is further than the spool */
     uint64_t position;
+    uint64_t generation_used; /* of the checkpoint; a spool that was deleted counts from 1 again */
 } start_plan;
 
 static start_plan plan_make(const spool_origin *origin,
@@ -68,6 +73,7 @@ static bool plan_find(sync_link *l, start_plan *ret, err *e)
     spool_extent snapshot = spool_extent_get(l->context.spool, LANE_SNAPSHOT);
     spool_extent stream = spool_extent_get(l->context.spool, LANE_STREAM);
     *ret = plan_make(&origin, &snapshot, &stream, found, &c);
+    ret->generation_used = found ? c.generation : 0;
     return true;
 }
 
@@ -86,9 +92,11 @@ static bool spool_prepare(sync_link *l, err *e)
 {
     char dir[4096];
     (void)snprintf(dir, sizeof dir, "%s/spool", l->workdir);
+    uint64_t bytes_max = l->options.spool_bytes_max;
     spool_options o = {.dir = dir,
-                       .bytes_max = l->options.spool_bytes_max,
-                       .segment_bytes = l->options.spool_segment_bytes};
+                       .bytes_max = bytes_max,
+                       .segment_bytes =
+                           size_min(l->options.spool_segment_bytes, bytes_max / SEGMENTS_MIN)};
     return spool_open(&o, &l->context.spool, e);
 }
 
@@ -115,8 +123,10 @@ bool link_start(const link_options *o, sync_link **ret, err *e)
         return err_wrap(e, "link");
     }
     uint64_t generation = spool_origin_get(l->context.spool).generation;
-    receiver_options r = {
-        .source = &l->source, .spool = l->context.spool, .full_sync = plan.full_sync};
+    receiver_options r = {.source = &l->source,
+                          .spool = l->context.spool,
+                          .full_sync = plan.full_sync,
+                          .generation_used = plan.generation_used};
     l->context.receiver = receiver_start(&r);
     l->applier = applier_start(&l->context, plan.full_sync ? generation : 0);
     *ret = l;
@@ -254,10 +264,9 @@ bool link_confirm(sync_link *l, engine *target, err *e)
     /* The checkpoint was answered before INFO is asked: its offset there is at or below. */
     if (!replicas_read(target, &master, &slowest, e)) return false;
     uint64_t generation = spool_origin_get(l->context.spool).generation;
-    if (p.generation != generation) {
-        l->confirm.waiting = false;
-        return true;
-    }
+    /* What was waited for before a full sync says nothing about the new bytes. */
+    if (l->confirm.generation != generation) l->confirm.waiting = false;
+    if (p.generation != generation) return true;
     if (l->confirm.waiting && slowest >= l->confirm.master_offset) {
         confirmed_release(l);
         l->confirm.waiting = false;
@@ -265,6 +274,7 @@ bool link_confirm(sync_link *l, engine *target, err *e)
     if (!l->confirm.waiting) {
         l->confirm.waiting = true;
         l->confirm.in_snapshot = p.checkpoint_in_snapshot;
+        l->confirm.generation = generation;
         l->confirm.position = p.checkpoint_offset;
         l->confirm.master_offset = master;
         if (slowest >= master) {

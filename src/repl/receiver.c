@@ -26,6 +26,7 @@
 struct receiver {
     engine_url source;
     spool *spool;
+    uint64_t generation_used; /* by an earlier spool, on the target */
     pthread_t thread;
     net_loop *loop;
     net_wake *wake;
@@ -116,7 +117,8 @@ static bool receiver_connect(receiver *r, err *e)
 
 static bool event_full_sync(receiver *r, const psync_event *v, err *e)
 {
-    spool_origin origin = {.generation = spool_origin_get(r->spool).generation + 1,
+    uint64_t before = spool_origin_get(r->spool).generation;
+    spool_origin origin = {.generation = size_max(before, r->generation_used) + 1,
                            .offset = v->offset};
     memcpy(origin.replid, v->replid, sizeof origin.replid);
     /* The bytes of the old generation go now: the applier is told by the generation. Also when it
@@ -314,6 +316,7 @@ receiver *receiver_start(const receiver_options *o)
     receiver *r = mem_alloc(sizeof *r);
     r->source = engine_url_copy(o->source);
     r->spool = o->spool;
+    r->generation_used = o->generation_used;
     r->snapshot_open = o->full_sync;
     r->retry_ms = RETRY_FIRST_MS;
     r->loop = net_loop_new();

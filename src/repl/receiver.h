@@ -14,6 +14,7 @@ typedef struct {
     const engine_url *source; /* copied */
     spool *spool;             /* outlives the receiver */
     bool full_sync;           /* do not try to go on: what the spool holds is of no use */
+    uint64_t generation_used; /* the target knows this one: full syncs get higher numbers */
 } receiver_options;
 
 typedef enum {
