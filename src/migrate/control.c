@@ -22,6 +22,9 @@ struct control {
     int listener;
     int stop;
     char path[108];
+    pthread_mutex_t lock; /* over visitors */
+    pthread_cond_t left;
+    size_t visitors; /* threads that still use this and the move */
 };
 
 /* One row: the words of an order on the socket. */
@@ -137,12 +140,29 @@ typedef struct {
     int fd;
 } visitor;
 
+/* Whether the visitor says something before it leaves, its time is over, or nobody listens. */
+static bool visitor_speaks(const visitor *v)
+{
+    struct pollfd watched[] = {{.fd = v->fd, .events = POLLIN},
+                               {.fd = v->c->stop, .events = POLLIN}};
+    return poll(watched, COUNT_OF(watched), SEND_TIMEOUT_S * 1000) > 0 && watched[0].revents;
+}
+
+static void visitor_leave(const visitor *v)
+{
+    (void)close(v->fd);
+    pthread_mutex_lock(&v->c->lock);
+    v->c->visitors--;
+    pthread_cond_broadcast(&v->c->left);
+    pthread_mutex_unlock(&v->c->lock);
+}
+
 /* One thread per visitor: an order may take as long as a cutover, a status must not wait for it. */
 static void *visitor_main(void *arg)
 {
     visitor v = *(visitor *)arg;
     free(arg);
-    char *line = line_receive(v.fd, ORDER_LINE_MAX);
+    char *line = visitor_speaks(&v) ? line_receive(v.fd, ORDER_LINE_MAX) : NULL;
     json_t *request = line ? json_loads(line, 0, NULL) : NULL;
     free(line);
     json_t *answer = request_answer(v.c, request);
@@ -152,7 +172,7 @@ static void *visitor_main(void *arg)
     free(text);
     json_decref(answer);
     json_decref(request);
-    (void)close(v.fd);
+    visitor_leave(&v);
     return NULL;
 }
 
@@ -163,13 +183,16 @@ static void visitor_begin(control *c, int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     visitor *v = mem_alloc(sizeof *v);
     *v = (visitor){.c = c, .fd = fd};
+    pthread_mutex_lock(&c->lock);
+    c->visitors++;
+    pthread_mutex_unlock(&c->lock);
     pthread_t thread;
     if (pthread_create(&thread, NULL, visitor_main, v) == 0) {
         (void)pthread_detach(thread);
         return;
     }
+    visitor_leave(v);
     free(v);
-    (void)close(fd);
 }
 
 static void *control_main(void *arg)
@@ -178,7 +201,10 @@ static void *control_main(void *arg)
     for (;;) {
         struct pollfd watched[] = {{.fd = c->listener, .events = POLLIN},
                                    {.fd = c->stop, .events = POLLIN}};
-        if (poll(watched, 2, -1) < 0 && errno != EINTR) break;
+        if (poll(watched, COUNT_OF(watched), -1) < 0) {
+            if (errno == EINTR) continue;
+            break;
+        }
         if (watched[1].revents) break;
         int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0) visitor_begin(c, fd);
@@ -192,7 +218,7 @@ static bool listener_open(control *c, const char *workdir, err *e)
     if (!address_make(workdir, &address, e)) return false;
     memcpy(c->path, address.sun_path, sizeof c->path);
     (void)unlink(c->path); /* of a process that was killed: the work directory's lock is ours */
-    c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->listener < 0) return err_sys(e, errno, "socket");
     mode_t before = umask(0177);
     int failed = bind(c->listener, (const struct sockaddr *)&address, sizeof address);
@@ -203,19 +229,29 @@ static bool listener_open(control *c, const char *workdir, err *e)
     return true;
 }
 
+static void control_free(control *c)
+{
+    if (c->listener >= 0) (void)close(c->listener);
+    if (c->stop >= 0) (void)close(c->stop);
+    (void)pthread_cond_destroy(&c->left);
+    (void)pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
 bool control_start(move *m, control **ret, err *e)
 {
     control *c = mem_alloc(sizeof *c);
     c->m = m;
     c->listener = -1;
     c->stop = eventfd(0, EFD_CLOEXEC);
-    bool done = listener_open(c, m->options->workdir, e);
+    (void)pthread_mutex_init(&c->lock, NULL); /* never fail with default attributes on Linux */
+    (void)pthread_cond_init(&c->left, NULL);
+    bool done = c->stop >= 0 || err_sys(e, errno, "eventfd");
+    done = done && listener_open(c, m->options->workdir, e);
     if (done && pthread_create(&c->thread, NULL, control_main, c) != 0)
         done = err_set(e, ERR_LIMIT, "no further thread can be started");
     if (!done) {
-        if (c->listener >= 0) (void)close(c->listener);
-        (void)close(c->stop);
-        free(c);
+        control_free(c);
         return false;
     }
     *ret = c;
@@ -230,9 +266,11 @@ void control_stop(control *c)
     assert(wrote == (ssize_t)sizeof one);
     (void)pthread_join(c->thread, NULL);
     (void)unlink(c->path);
-    (void)close(c->listener);
-    (void)close(c->stop);
-    free(c);
+    pthread_mutex_lock(&c->lock);
+    while (c->visitors > 0)
+        pthread_cond_wait(&c->left, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    control_free(c);
 }
 
 static bool answer_fetch(const char *workdir, const json_t *request, json_t **ret, err *e)

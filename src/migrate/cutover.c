@@ -395,10 +395,7 @@ static bool switched(move *m, err *e)
 {
     release_result swept = {0};
     move_drop_connections(m); /* CLIENT KILL may have ended them */
-    link_stop(m->link);
-    pthread_mutex_lock(&m->lock);
-    m->link = NULL;
-    pthread_mutex_unlock(&m->lock);
+    move_link_stop(m);
     if (!move_target(m, e) || !release_sweep(m->target, false, &swept, e)) return false;
     if (swept.released > 0)
         log_info("%" PRIu64 " more expiries released after the switch", swept.released);

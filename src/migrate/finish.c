@@ -25,10 +25,7 @@ bool finish_abort(move *m, char **ret_text, err *e)
 {
     release_result held = {0};
     if (!abort_is_possible(m, e)) return false;
-    if (m->link) link_stop(m->link);
-    pthread_mutex_lock(&m->lock);
-    m->link = NULL;
-    pthread_mutex_unlock(&m->lock);
+    move_link_stop(m);
     if (!change_undo(m, CHANGE_FENCE, e) || !change_undo(m, CHANGE_PAUSE, e) ||
         !change_undo(m, CHANGE_TARGET_POLICY, e) || !move_target(m, e) ||
         !release_sweep(m->target, true, &held, e) || !change_undo(m, CHANGE_CHECKPOINT, e) ||

@@ -32,6 +32,17 @@ void move_drop_connections(move *m)
     m->source = m->target = NULL;
 }
 
+/* The pointer goes first: visitors read it under the lock. */
+void move_link_stop(move *m)
+{
+    pthread_mutex_lock(&m->lock);
+    sync_link *link = m->link;
+    if (link) m->last = link_status_get(link);
+    m->link = NULL;
+    pthread_mutex_unlock(&m->lock);
+    link_stop(link);
+}
+
 /* The server as given now, or as the journal knows it. A URL may be given again (it carries the
  * password) but must name the same server. */
 static bool server_note(
@@ -91,7 +102,7 @@ bool move_open(move *m, const migrate_options *o, bool create, err *e)
 
 void move_close(move *m)
 {
-    link_stop(m->link);
+    move_link_stop(m);
     move_drop_connections(m);
     journal_close(m->journal);
     net_loop_free(m->loop);

@@ -54,6 +54,8 @@ typedef struct {
 bool move_source(move *m, err *e) MUST_CHECK;
 bool move_target(move *m, err *e) MUST_CHECK;
 void move_drop_connections(move *m);
+/* Stops the link, if there is one; a status asked for meanwhile shows the last that was known. */
+void move_link_stop(move *m);
 
 /* Settings, servers and versions from options and journal; no thread runs yet. `create`: a new
  * move may begin. */
