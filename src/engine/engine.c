@@ -4,18 +4,32 @@
 #include "engine/info.h"
 
 #define BUFFER_MAX_DEFAULT (1024 * MIB)
+#define ANSWER_SHOWN_MAX ((size_t)200) /* of a server's error, in ours */
 
 struct engine {
     net_conn *conn;
     reply_reader reader;
     err_side side;
     int timeout_ms;
+    bool broken; /* an answer is missing or was not understood: no other can be told from it */
 };
 
 static bool engine_fail(engine *s, err *e)
 {
     err_blame(e, s->side);
     return false;
+}
+
+static bool engine_break(engine *s, err *e)
+{
+    s->broken = true;
+    return engine_fail(s, e);
+}
+
+bool engine_is_usable(engine *s)
+{
+    err ignored;
+    return !s->broken && net_conn_pump(s->conn, &ignored);
 }
 
 bool engine_pipeline(
@@ -31,7 +45,7 @@ bool engine_pipeline(
         const uint8_t *start = in.at;
         step got = reply_read(&s->reader, &in, memory, &ret[done], e);
         net_conn_eat(s->conn, (size_t)(in.at - start));
-        if (got == STEP_BAD) return engine_fail(s, e);
+        if (got == STEP_BAD) return engine_break(s, e);
         if (got == STEP_DONE) {
             done++;
             continue;
@@ -40,9 +54,9 @@ bool engine_pipeline(
         if (left == 0) {
             err_set(e, ERR_TIMEOUT, "'%s': no answer in %d ms", net_conn_peer(s->conn),
                     s->timeout_ms);
-            return engine_fail(s, e);
+            return engine_break(s, e);
         }
-        if (!net_conn_turn(s->conn, left, e)) return engine_fail(s, e);
+        if (!net_conn_turn(s->conn, left, e)) return engine_break(s, e);
     }
     return true;
 }
@@ -69,14 +83,19 @@ bool engine_try_texts(
     return engine_try_spans(s, memory, ret, e, count, spans);
 }
 
-/* An error answer becomes an err; "WRONGPASS", "NOAUTH" and "NOPERM" are of kind ERR_AUTH. */
+/* An error answer becomes an err; "WRONGPASS", "NOAUTH" and "NOPERM" are of kind ERR_AUTH. A server
+ * that does not know a command repeats its arguments: that part is left out, for AUTH has a
+ * password among them. */
 static bool refuse_error(engine *s, const reply *r, span command, err *e)
 {
     if (!reply_is_error(r)) return true;
+    size_t size = r->text.size;
+    (void)span_find(r->text, span_text(", with args beginning with"), &size);
     bool auth = span_starts(r->text, "WRONGPASS") || span_starts(r->text, "NOAUTH") ||
                 span_starts(r->text, "NOPERM");
     err_set(e, auth ? ERR_AUTH : ERR_REFUSED, "'%s' answered %s with: %.*s", net_conn_peer(s->conn),
-            span_show(command).text, (int)size_min(r->text.size, 200), (const char *)r->text.at);
+            span_show(command).text, (int)size_min(size, ANSWER_SHOWN_MAX),
+            (const char *)r->text.at);
     return engine_fail(s, e);
 }
 

@@ -3,7 +3,8 @@
  * Two ways to use one, never mixed while answers are outstanding: calls that wait (everything but
  * the data path), and the bare connection (engine_conn) for pipelines. After any call answered
  * false because of the connection (ERR_IO, ERR_TIMEOUT, ERR_FORMAT) the client is of no more use:
- * free it and open another. An error that the *server* answers is ERR_REFUSED and harmless. */
+ * free it and open another (engine_is_usable tells). An error that the *server* answers is
+ * ERR_REFUSED and harmless. */
 #pragma once
 #include "base/mem.h"
 #include "engine/url.h"
@@ -26,6 +27,9 @@ typedef struct {
 /* Connects, AUTH, CLIENT SETNAME, SELECT. ERR_AUTH when the password or user is wrong. */
 bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e) MUST_CHECK;
 void engine_free(engine *s); /* closes; NULL is fine */
+/* False: a call failed because of the connection, or the other side has left meanwhile. Not while
+ * answers are outstanding. */
+bool engine_is_usable(engine *s);
 net_conn *engine_conn(engine *s);
 err_side engine_side(const engine *s);
 

@@ -1,6 +1,10 @@
 #include "engine/url.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
+
+/* Linux hands over no argument or variable above 128 KiB; one byte of it becomes three at most. */
+#define SHOWN_SIZE_MAX (512 * KIB)
 
 typedef struct {
     const char *name;
@@ -162,15 +166,24 @@ engine_url engine_url_copy(const engine_url *u)
     return copy;
 }
 
+/* Escaped where it would read as another part of the URL, so that what is shown parses again. */
+static bool user_write(const char *user, buf *out)
+{
+    bool fits = true;
+    for (; *user && fits; user++)
+        fits = strchr("%:@/", *user) ? buf_printf(out, "%%%02X", (unsigned char)*user)
+                                     : buf_u8(out, (uint8_t)*user);
+    return fits && buf_u8(out, '@');
+}
+
 char *engine_url_show(const engine_url *u)
 {
-    char db[16] = "";
-    if (u->db) (void)snprintf(db, sizeof db, "/%d", u->db);
+    CLEANUP(buf_clear) buf out = buf_of(SHOWN_SIZE_MAX);
     bool colons = strchr(u->host, ':') != NULL;
-    char *text = NULL;
-    int size =
-        asprintf(&text, "%s://%s%s%s%s%s:%u%s", u->tls ? "rediss" : "redis", u->user ? u->user : "",
-                 u->user ? "@" : "", colons ? "[" : "", u->host, colons ? "]" : "", u->port, db);
-    assert(size > 0); /* only without memory */
-    return text;
+    bool fits = buf_text(&out, u->tls ? "rediss://" : "redis://") &&
+                (!u->user || user_write(u->user, &out)) &&
+                buf_printf(&out, colons ? "[%s]:%u" : "%s:%u", u->host, u->port) &&
+                (!u->db || buf_printf(&out, "/%d", u->db));
+    assert(fits);
+    return mem_text(buf_span(&out));
 }

@@ -21,5 +21,5 @@ typedef struct {
 bool engine_url_parse(const char *text, engine_url *ret, err *e) MUST_CHECK;
 void engine_url_clear(engine_url *u);
 engine_url engine_url_copy(const engine_url *u);
-/* "redis://app@10.0.0.7:6379/2", no password; free() it. */
+/* "redis://app@10.0.0.7:6379/2", no password; free() it. It parses to the same again. */
 char *engine_url_show(const engine_url *u);

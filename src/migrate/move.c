@@ -6,7 +6,9 @@
 
 static bool connect_to(move *m, const engine_url *url, err_side side, engine **at, err *e)
 {
-    if (*at) return true;
+    if (*at && engine_is_usable(*at)) return true;
+    engine_free(*at);
+    *at = NULL;
     engine_options o = {
         .url = url, .side = side, .name = "handover-control", .timeout_ms = CONTROL_TIMEOUT_MS};
     if (engine_open(m->loop, &o, at, e)) return true;

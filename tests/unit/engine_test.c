@@ -1,10 +1,14 @@
-/* URLs of servers, and the text that INFO answers. */
+/* URLs of servers, the text that INFO answers, and what a client says of its server. */
 #include "test.h"
+
+#include <sys/wait.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "engine/engine.h"
 #include "engine/info.h"
 #include "engine/url.h"
+#include "peer.h"
 
 typedef struct {
     const char *text;
@@ -31,7 +35,8 @@ static const url_row urls[] = {
     {"redis://:pw@h", "redis://h:6379", NULL, "pw", "h", 6379, 0, false},
     {"redis://app:pw@[::1]:2/1", "redis://app@[::1]:2/1", "app", "pw", "::1", 2, 1, false},
     {"redis://app:@h", "redis://app@h:6379", "app", "", "h", 6379, 0, false},
-    {"redis://a%40b:p%3a%2F%25@h", "redis://a@b@h:6379", "a@b", "p:/%", "h", 6379, 0, false},
+    {"redis://a%40b:p%3a%2F%25@h", "redis://a%40b@h:6379", "a@b", "p:/%", "h", 6379, 0, false},
+    {"redis://a%3Ab%2f%25:pw@h", "redis://a%3Ab%2F%25@h:6379", "a:b/%", "pw", "h", 6379, 0, false},
     {"redis://app:p:w@h", "redis://app@h:6379", "app", "p:w", "h", 6379, 0, false},
     {"redis://app:p@w/x@h:9/1", "redis://app@h:9/1", "app", "p@w/x", "h", 9, 1, false},
 };
@@ -64,6 +69,20 @@ static void every_form_of_a_url_reads_and_so_does_its_copy(void **state)
         one_url_reads(&urls[i], &copy);
         engine_url_clear(&copy);
         assert_null(copy.host);
+    }
+}
+
+static void a_url_as_it_is_shown_parses_to_the_same_without_its_password(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        engine_url u = {0};
+        err e = {0};
+        url_row row = urls[i];
+        if (!engine_url_parse(row.shown, &u, &e)) fail_msg("'%s': %s", row.shown, e.text);
+        row.password = NULL;
+        one_url_reads(&row, &u);
+        engine_url_clear(&u);
     }
 }
 
@@ -266,10 +285,70 @@ static void versions_compare_by_major_then_minor(void **state)
     assert_false(engine_version_at_least(&v, 8, 0));
 }
 
+/* A server in a process of its own: one connection, one answer to whatever comes, then it leaves.
+ */
+static pid_t server_answers(peer *p, const char *answer)
+{
+    peer_listen(p);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child > 0) return child;
+    char bytes[1000];
+    p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
+    bool good = recv(p->fd, bytes, sizeof bytes, 0) > 0 &&
+                send(p->fd, answer, strlen(answer), MSG_NOSIGNAL) == (ssize_t)strlen(answer);
+    _exit(good ? 0 : 1);
+}
+
+static bool open_to(peer *p, net_loop *loop, const char *password, engine **ret, err *e)
+{
+    engine_url u = {.host = p->path, .port = 1};
+    if (password) secret_set(&u.password, span_text(password));
+    engine_options o = {.url = &u, .side = SIDE_TARGET, .timeout_ms = 5000};
+    bool good = engine_open(loop, &o, ret, e);
+    secret_clear(&u.password);
+    return good;
+}
+
+static void a_server_that_repeats_the_password_is_not_repeated(void **state)
+{
+    (void)state;
+    peer p;
+    net_loop *loop = net_loop_new();
+    engine *s = NULL;
+    err e = {0};
+    pid_t child =
+        server_answers(&p, "-ERR unknown command 'AUTH', with args beginning with: 'secret' \r\n");
+    assert_false(open_to(&p, loop, "secret", &s, &e));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_non_null(strstr(e.text, "unknown command 'AUTH'"));
+    assert_null(strstr(e.text, "secret"));
+    assert_int_equal(e.side, SIDE_TARGET);
+    peer_close(&p);
+    net_loop_free(loop);
+}
+
+static void a_client_whose_server_left_is_not_usable(void **state)
+{
+    (void)state;
+    peer p;
+    net_loop *loop = net_loop_new();
+    engine *s = NULL;
+    err e = {0};
+    pid_t child = server_answers(&p, "+PONG\r\n");
+    if (!open_to(&p, loop, NULL, &s, &e)) fail_msg("%s", e.text);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_false(engine_is_usable(s));
+    engine_free(s);
+    peer_close(&p);
+    net_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_of_a_url_reads_and_so_does_its_copy),
+        cmocka_unit_test(a_url_as_it_is_shown_parses_to_the_same_without_its_password),
         cmocka_unit_test(a_password_may_hold_any_byte),
         cmocka_unit_test(a_wrong_url_is_named_by_its_part_and_never_shows_a_password),
         cmocka_unit_test(a_user_with_a_nul_is_refused),
@@ -278,6 +357,8 @@ int main(void)
         cmocka_unit_test(a_part_of_a_line_is_found_by_its_whole_name),
         cmocka_unit_test(every_version_is_known_with_the_rdb_version_it_writes),
         cmocka_unit_test(versions_compare_by_major_then_minor),
+        cmocka_unit_test(a_server_that_repeats_the_password_is_not_repeated),
+        cmocka_unit_test(a_client_whose_server_left_is_not_usable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
