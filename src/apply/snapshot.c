@@ -65,6 +65,8 @@ bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *
     s->x = x;
     s->reader = spool_reader_new(x->spool);
     s->window = buf_of(VALUE_BYTES_MAX + 4 * MIB);
+    bool reserved = buf_reserve(&s->window, WINDOW_MIN); /* so that it is somewhere from the start */
+    assert(reserved);
     s->item_key = buf_of(RDB_KEY_MAX);
     s->begin = s->marked = at->offset;
     s->crc = at->crc;
