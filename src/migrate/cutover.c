@@ -353,34 +353,37 @@ static bool attempt_undo(attempt *a, err *e)
 }
 
 /* Every way out leaves the journal strict. Answers false: it keeps the error that led here. */
-static bool strict_again(move *m, err *e)
+static bool strict_again(move *m)
 {
     err second = {0};
-    (void)e;
     if (!journal_relax(m->journal, false, &second)) log_error("%s", second.text);
     return false;
 }
 
-static bool back_to_following(move *m, const char *why, err *e)
+/* A fence that could not be taken away keeps the state: the next run takes it back first. */
+static bool back_to_following(move *m, const char *why, bool *ret_fenced, err *e)
 {
     journal_state now;
-    if (!move_state(m, &now, e)) return false;
-    if (now != JOURNAL_FENCED) return true;
+    if (!move_state(m, &now, e) || !change_is_open(m, CHANGE_FENCE, ret_fenced, e)) return false;
+    if (now != JOURNAL_FENCED || *ret_fenced) return true;
     return move_enter(m, JOURNAL_CATCHING_UP, why, e);
 }
 
 static bool cutover_missed(attempt *a, err *e)
 {
     err second = {0};
-    (void)strict_again(a->m, &second);
-    if (!attempt_undo(a, &second))
-        log_error(
-            "taking the cutover back: %s; writes on the source resume by themselves after the "
-            "hold's deadline unless it is fenced: 'handover migrate abort' takes the fence away",
-            second.text);
-    if (!back_to_following(a->m, "cutover taken back", &second)) log_error("%s", second.text);
-    err_hint(e, "nothing is lost: writes go on at the source and the link follows; try again");
-    return false;
+    bool fenced = false;
+    (void)strict_again(a->m);
+    if (!attempt_undo(a, &second)) log_error("taking the cutover back: %s", second.text);
+    if (!back_to_following(a->m, "cutover taken back", &fenced, &second))
+        log_error("%s", second.text);
+    if (!fenced)
+        return err_hint(
+            e, "nothing is lost: writes go on at the source and the link follows; try again");
+    e->hint[0] = '\0'; /* what the step advised comes second now */
+    err_hint(e,
+             "'migrate cutover --undo' takes the fence away, and so does the next 'migrate run'");
+    return err_wrap(e, "the source may still refuse writes: taking back failed after");
 }
 
 static bool numbers_note(const attempt *a, err *e)
@@ -412,13 +415,13 @@ bool cutover_run(move *m, const cutover_order *order, err *e)
             !(changes_plan(&a, e) && move_enter(m, JOURNAL_FENCED, "cutover begins", e)))
             return cutover_missed(&a, e);
         if (step_do(&a, &steps[i], e)) continue;
-        if (steps[i].run == step_check) return strict_again(m, e); /* nothing was done yet */
+        if (steps[i].run == step_check) return strict_again(m); /* nothing was done yet */
         if (steps[i].undoable) return cutover_missed(&a, e);
         if (steps[i].run == step_kill) {
             log_warn("%s: connections to the source stay open; they can only read", e->text);
             continue;
         }
-        return strict_again(m, e);
+        return strict_again(m);
     }
     if (!change_keep(m, CHANGE_PAUSE, e)) return false;
     return numbers_note(&a, e) && switched(m, e);
@@ -436,10 +439,11 @@ bool cutover_force(move *m, err *e)
 bool cutover_undo(move *m, err *e)
 {
     attempt a = {.m = m};
+    bool fenced = false;
     if (m->link && !attempt_undo(&a, e)) return false;
     if (!m->link && !(change_undo(m, CHANGE_FENCE, e) && change_undo(m, CHANGE_PAUSE, e)))
         return false;
-    return back_to_following(m, "cutover taken back by the operator", e);
+    return back_to_following(m, "cutover taken back by the operator", &fenced, e);
 }
 
 /* Whether the last attempt's hook had begun. */

@@ -431,7 +431,7 @@ static bool tick(runner *r, err *e)
         journal_state now;
         err second = {0};
         bool back = e->kind != ERR_STOPPED && move_state(&r->m, &now, &second) &&
-                    now != JOURNAL_FENCED && r->verified;
+                    now != JOURNAL_FENCED && (r->verified || !r->m.options->verify);
         if (!back) return false;
         log_warn("%s; trying again", e->text); /* a missed cutover was taken back */
     }
