@@ -208,7 +208,8 @@ static bool checkpoint_judge(applier *a, bool found, err *e)
         pthread_mutex_lock(&a->x->shared->lock);
         a->x->shared->progress.generation = generation;
         pthread_mutex_unlock(&a->x->shared->lock);
-        return !a->at.in_snapshot || keys_open(a, false, e);
+        /* At offset 0 the list may still be that of the generation before. */
+        return !a->at.in_snapshot || keys_open(a, a->at.offset == 0, e);
     }
     if (snapshot_is_there(a, generation)) return generation_begin(a, found, e);
     return err_set(e, ERR_STATE, "the target's checkpoint is gone");

@@ -12,6 +12,9 @@
 
 #define HASH_SIZE sizeof(XXH128_canonical_t)
 #define WRITE_BUFFER_SIZE ((size_t)4096)
+/* Names the start of the machine: what stands in the page cache is gone with the next one. */
+#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_SIZE 64
 /* Two hashes of load in three slots at most. */
 #define TABLE_SLOTS_MAX (KEYSET_MEMORY_MAX / HASH_SIZE)
 
@@ -63,8 +66,53 @@ static bool parts_align(part_file *parts, err *e)
     return true;
 }
 
+/* A short file as text; empty when it is not there or cannot be read. */
+static void text_read(const char *path, char ret[BOOT_ID_SIZE])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? 0 : read(fd, ret, BOOT_ID_SIZE - 1);
+    if (fd >= 0) (void)close(fd); /* only read */
+    ret[size > 0 ? size : 0] = '\0';
+}
+
+static void boot_path(char *out, size_t size, const char *dir)
+{
+    (void)snprintf(out, size, "%s/boot", dir); /* paths that long fail to open */
+}
+
+static bool boot_note(const char *dir, err *e)
+{
+    char path[4096];
+    char now[BOOT_ID_SIZE];
+    boot_path(path, sizeof path, dir);
+    text_read(BOOT_ID_PATH, now);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return err_sys(e, errno, "open '%s'", path);
+    bool wrote = write(fd, now, strlen(now)) == (ssize_t)strlen(now);
+    int reason = errno;
+    (void)close(fd); /* not for after a crash of the machine: it tells that there was one */
+    return wrote || err_sys(e, reason, "write '%s'", path);
+}
+
+/* A set with holes would have keys deleted that the source still has: only one that was written
+ * since the machine started, and is there at all, is added to. */
+static bool boot_check(const char *dir, err *e)
+{
+    char path[4096];
+    char now[BOOT_ID_SIZE];
+    char then[BOOT_ID_SIZE];
+    boot_path(path, sizeof path, dir);
+    text_read(BOOT_ID_PATH, now);
+    text_read(path, then);
+    if (access(path, F_OK) == 0 && strcmp(now, then) == 0) return true;
+    return err_set(e, ERR_STATE,
+                   "the list of the snapshot's keys in '%s' is not of this start of the machine",
+                   dir);
+}
+
 bool keyset_open(const char *dir, bool fresh, keyset **ret, err *e)
 {
+    if (!fresh && !boot_check(dir, e)) return false;
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         return err_sys(e, errno, "make the directory '%s'", dir);
     keyset *k = mem_alloc(sizeof *k);
@@ -73,7 +121,7 @@ bool keyset_open(const char *dir, bool fresh, keyset **ret, err *e)
         k->known[i].fd = k->asked[i].fd = -1;
     /* The candidates are always collected anew. */
     if (!parts_open(k->known, dir, "known", fresh, e) || !parts_align(k->known, e) ||
-        !parts_open(k->asked, dir, "asked", true, e)) {
+        !parts_open(k->asked, dir, "asked", true, e) || (fresh && !boot_note(dir, e))) {
         keyset_free(k);
         return false;
     }
@@ -101,8 +149,10 @@ void keyset_free(keyset *k)
 bool keyset_delete(const char *dir, err *e)
 {
     static const char *const kinds[] = {"known", "asked"};
+    char path[4096];
+    boot_path(path, sizeof path, dir);
+    if (unlink(path) < 0 && errno != ENOENT) return err_sys(e, errno, "delete '%s'", path);
     for (unsigned i = 0; i < 2 * KEYSET_PARTITIONS; i++) {
-        char path[4096];
         part_path(path, sizeof path, dir, kinds[i % 2], i / 2);
         if (unlink(path) < 0 && errno != ENOENT) return err_sys(e, errno, "delete '%s'", path);
     }

@@ -16,7 +16,8 @@
 
 typedef struct keyset keyset;
 
-/* fresh: what stands in the directory is deleted; else it is added to. */
+/* fresh: what stands in the directory is deleted; else it is added to. ERR_STATE: there is none, or
+ * the machine was started anew since, so that it may have holes. */
 bool keyset_open(const char *dir, bool fresh, keyset **ret, err *e) MUST_CHECK;
 void keyset_free(keyset *k); /* the files stay */
 bool keyset_delete(const char *dir, err *e) MUST_CHECK;

@@ -151,6 +151,31 @@ static void a_set_that_goes_on_knows_what_was_flushed(void **state)
     keyset_free(k);
 }
 
+static void boot_file_write(const place *p, const char *text)
+{
+    char path[100];
+    (void)snprintf(path, sizeof path, "%s/boot", p->dir);
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_true(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    (void)close(fd);
+}
+
+static void a_set_of_another_start_of_the_machine_or_that_is_gone_is_not_added_to(void **state)
+{
+    const place *p = *state;
+    set_close(set_open(p, true));
+    set_close(set_open(p, false));
+    boot_file_write(p, "5d1cd1a5-0000-0000-0000-000000000000\n");
+    for (int gone = 0; gone < 2; gone++) {
+        keyset *k = NULL;
+        err e = {0};
+        if (gone) assert_true(keyset_delete(p->dir, &e));
+        assert_false(keyset_open(p->dir, false, &k, &e));
+        assert_int_equal(e.kind, ERR_STATE); /* the link asks for a full sync then */
+        assert_null(k);
+    }
+}
+
 static void a_fresh_set_knows_nothing_of_the_one_before(void **state)
 {
     const place *p = *state;
@@ -272,6 +297,7 @@ int main(void)
         cmocka_unit_test(the_same_key_in_another_database_is_another_key),
         cmocka_unit_test(nothing_added_means_all_are_missing_and_nothing_asked_none),
         cmocka_unit_test(a_set_that_goes_on_knows_what_was_flushed),
+        cmocka_unit_test(a_set_of_another_start_of_the_machine_or_that_is_gone_is_not_added_to),
         cmocka_unit_test(a_fresh_set_knows_nothing_of_the_one_before),
         cmocka_unit_test(a_torn_tail_is_cut_off_and_the_set_goes_on),
         cmocka_unit_test(candidates_keep_their_names_of_any_size),
