@@ -118,8 +118,8 @@ static step window_fill(stream *s, err *e)
     return some ? STEP_DONE : STEP_MORE;
 }
 
-/* When the receiver read the byte before this offset. The search goes on from the last one. */
-static int64_t time_of(stream *s, uint64_t offset)
+/* When the receiver read the byte before this offset. */
+static int64_t time_of(const stream *s, uint64_t offset)
 {
     size_t low = 0;
     size_t high = s->time_count;
