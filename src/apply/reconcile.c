@@ -38,6 +38,7 @@ bool reconcile_is_needed(engine *target, bool has_checkpoint, bool *ret, err *e)
 static bool candidate_add(void *arg, unsigned db, span key, err *e)
 {
     apply_context *x = arg;
+    if (atomic_load(&x->shared->stop)) return err_set(e, ERR_STOPPED, "stopped");
     if (span_starts(key, BOOKKEEPING_PREFIX)) return true;
     return keyset_candidate(x->keys, db, key, e);
 }
