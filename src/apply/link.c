@@ -294,22 +294,31 @@ bool link_replicas_caught_up(engine *target, bool *ret, err *e)
     return true;
 }
 
-size_t link_incidents_take(sync_link *l, arena *memory, link_incident *ret, size_t max)
+size_t link_incidents_read(sync_link *l, arena *memory, link_incident *ret, size_t max)
 {
     pthread_mutex_lock(&l->shared.lock);
     size_t count = size_min(max, l->shared.incident_count);
     for (size_t i = 0; i < count; i++) {
         ret[i] = l->shared.incidents[i];
         ret[i].key = arena_copy(memory, ret[i].key);
+    }
+    pthread_mutex_unlock(&l->shared.lock);
+    return count;
+}
+
+void link_incidents_drop(sync_link *l, size_t count)
+{
+    pthread_mutex_lock(&l->shared.lock);
+    assert(count <= l->shared.incident_count);
+    for (size_t i = 0; i < count; i++) {
         void *key = (void *)(uintptr_t)l->shared.incidents[i].key.at;
         free(key);
     }
     l->shared.incident_count -= count;
     if (count > 0)
         memmove(l->shared.incidents, l->shared.incidents + count,
-                l->shared.incident_count * sizeof *ret);
+                l->shared.incident_count * sizeof *l->shared.incidents);
     pthread_mutex_unlock(&l->shared.lock);
-    return count;
 }
 
 /* Tells the applier and waits until nothing under the old mode is on its way. */

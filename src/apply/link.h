@@ -96,8 +96,10 @@ bool link_confirm(sync_link *l, engine *target, err *e) MUST_CHECK;
 /* Whether all replicas of the target hold everything up to now; asked through INFO. */
 bool link_replicas_caught_up(engine *target, bool *ret, err *e) MUST_CHECK;
 
-/* Takes up to `max` incidents off the list; the keys are in the arena. */
-size_t link_incidents_take(sync_link *l, arena *memory, link_incident *ret, size_t max);
+/* The oldest incidents, `max` at most; the keys are in the arena. They stay on the list, and the
+ * snapshot's checkpoint behind them, until they are dropped: a kill in between forgets none. */
+size_t link_incidents_read(sync_link *l, arena *memory, link_incident *ret, size_t max);
+void link_incidents_drop(sync_link *l, size_t count);
 
 /* Held expiries, protocol.md R18. First all that cannot expire within `guard_ms` are released,
  * while the stream goes on; the keys of the others are listed (ERR_LIMIT: too many). A pass that

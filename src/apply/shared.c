@@ -77,10 +77,10 @@ void link_shared_incident(link_shared *s, const link_incident *i)
     pthread_mutex_unlock(&s->lock);
 }
 
-bool link_shared_incidents_waiting(link_shared *s)
+size_t link_shared_incidents_waiting(link_shared *s)
 {
     pthread_mutex_lock(&s->lock);
-    bool waiting = s->incident_count > 0;
+    size_t waiting = s->incident_count;
     pthread_mutex_unlock(&s->lock);
     return waiting;
 }

@@ -51,5 +51,5 @@ void link_shared_clear(link_shared *s);
 void link_shared_phase(link_shared *s, link_phase phase);
 void link_shared_trouble(link_shared *s, const err *e);            /* NULL: none any more */
 void link_shared_incident(link_shared *s, const link_incident *i); /* copies */
-bool link_shared_incidents_waiting(link_shared *s);
+size_t link_shared_incidents_waiting(link_shared *s);              /* how many nobody noted yet */
 void link_shared_near_add(link_shared *s, unsigned db, span key);

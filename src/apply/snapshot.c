@@ -11,6 +11,8 @@
 #define OUT_HIGH ((size_t)1024 * 1024)
 /* Commands sent and not yet answered. */
 #define IN_FLIGHT_MAX ((size_t)8192)
+/* So many refusals may come back at once: there is room for all of them on the list. */
+_Static_assert(IN_FLIGHT_MAX < INCIDENTS_MAX, "refused keys would be forgotten");
 #define WINDOW_MIN ((size_t)1024 * 1024)
 /* A mark every so many bytes of the snapshot, or so much time. */
 #define MARK_BYTES (UINT64_C(16) * 1024 * 1024)
@@ -65,7 +67,7 @@ bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *
     s->x = x;
     s->reader = spool_reader_new(x->spool);
     s->window = buf_of(VALUE_BYTES_MAX + 4 * MIB);
-    bool reserved = buf_reserve(&s->window, WINDOW_MIN); /* so that it is somewhere from the start */
+    bool reserved = buf_reserve(&s->window, WINDOW_MIN); /* it is somewhere from the start */
     assert(reserved);
     s->item_key = buf_of(RDB_KEY_MAX);
     s->begin = s->marked = at->offset;
@@ -253,17 +255,13 @@ static step value_step(snapshot *s, err *e)
     s->at += (size_t)(in.at - start);
     if (got == STEP_BAD) return STEP_BAD;
     if (got == STEP_DONE) return value_pass_on(s, e) && item_done(s, e) ? STEP_DONE : STEP_BAD;
-    if (s->at - s->value_at >= VALUE_BYTES_MAX) {
-        if (!value_chunks_begin(s, e)) return STEP_BAD;
-        return value_chunks_step(s, e);
+    /* The window moves before the next call, and the name would with it. */
+    if (s->item_key.size == 0 && !buf_append(&s->item_key, s->item.key)) {
+        (void)err_set(e, ERR_LIMIT, "a key of %zu bytes", s->item.key.size);
+        return STEP_BAD;
     }
-    if (s->item_key.size == 0 && s->item.key.size) {
-        if (!buf_append(&s->item_key, s->item.key)) {
-            (void)err_set(e, ERR_LIMIT, "a key of %zu bytes", s->item.key.size);
-            return STEP_BAD;
-        }
-    }
-    return STEP_MORE;
+    if (s->at - s->value_at < VALUE_BYTES_MAX) return STEP_MORE;
+    return value_chunks_begin(s, e) ? value_chunks_step(s, e) : STEP_BAD;
 }
 
 /* "#!lua name=shop" -> "shop": the name of a library stands in its first line. */
@@ -366,7 +364,7 @@ static void mark_consider(snapshot *s)
 static bool mark_send(snapshot *s, err *e)
 {
     bool ready = s->mark.wanted && !s->mark.sent && s->answered >= s->mark.sent_before &&
-                 room_for_commands(s, 2) && !link_shared_incidents_waiting(s->x->shared);
+                 room_for_commands(s, 2) && link_shared_incidents_waiting(s->x->shared) == 0;
     if (!ready) return true;
     if (s->x->keys && !keyset_flush(s->x->keys, e)) return false;
     size_t count = 0;
@@ -480,12 +478,14 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
 {
     uint64_t before = s->sent + s->answered + position(s);
     if (!net_conn_pump(s->x->target.conn, e) || !answers_read(s, e)) return STEP_BAD;
+    if (link_shared_incidents_waiting(s->x->shared) > INCIDENTS_MAX - IN_FLIGHT_MAX) paused = true;
     step parsed = paused ? STEP_MORE : window_parse(s, e);
     if (parsed == STEP_MORE && !paused && room_for_commands(s, VALUE_COMMANDS_MAX)) {
         step filled = window_fill(s, e);
         if (filled == STEP_BAD) return STEP_BAD;
         if (filled == STEP_DONE) before--; /* something happened */
     }
+    if (parsed == STEP_BAD && e->kind == ERR_IO) return STEP_BAD; /* our disk: that may pass */
     if (parsed == STEP_BAD) {
         s->x->fatal = true; /* the same bytes will come again */
         err_hint(e, "nothing is skipped: report this with the version of the source, or change the "
@@ -496,7 +496,9 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
     mark_consider(s);
     if (!mark_send(s, e) || !net_conn_pump(s->x->target.conn, e)) return STEP_BAD;
     publish(s);
-    if (s->ended && s->answered == s->sent) return STEP_DONE;
+    /* As before a mark: first the keys set aside are in the journal. */
+    if (s->ended && s->answered == s->sent && link_shared_incidents_waiting(s->x->shared) == 0)
+        return STEP_DONE;
     *ret_idle = before == s->sent + s->answered + position(s);
     return STEP_MORE;
 }

@@ -13,6 +13,5 @@ typedef struct snapshot snapshot;
 bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *e) MUST_CHECK;
 void snapshot_free(snapshot *s);
 /* One turn: answers, then as much of the spool as the target takes. STEP_DONE: everything is
- * written and answered, ret_db is the database the stream starts in. STEP_MORE with ret_idle: only
- * more bytes or answers help. */
+ * written and answered. STEP_MORE with ret_idle: only more bytes or answers help. */
 step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e) MUST_CHECK;

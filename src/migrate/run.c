@@ -71,7 +71,7 @@ static bool incidents_drain(runner *r, err *e)
     CLEANUP(arena_clear) arena memory = {0};
     link_incident taken[INCIDENTS_PER_TICK];
     struct journal_quarantine rows[INCIDENTS_PER_TICK];
-    size_t count = link_incidents_take(r->m.link, &memory, taken, INCIDENTS_PER_TICK);
+    size_t count = link_incidents_read(r->m.link, &memory, taken, INCIDENTS_PER_TICK);
     if (count == 0) return true;
     for (size_t i = 0; i < count; i++)
         rows[i] = (struct journal_quarantine){.db = taken[i].db,
@@ -81,7 +81,9 @@ static bool incidents_drain(runner *r, err *e)
                                               .offset = (int64_t)taken[i].offset};
     log_warn("key '%s' (db %u) goes to the quarantine: %s%s", span_show(taken[0].key).text,
              taken[0].db, taken[0].reason, count > 1 ? " (and others)" : "");
-    return journal_quarantine_add(r->m.journal, rows, count, e);
+    if (!journal_quarantine_add(r->m.journal, rows, count, e)) return false;
+    link_incidents_drop(r->m.link, count);
+    return true;
 }
 
 /* What the source has written, as it says itself: what was received may be all and yet not be. */
@@ -525,6 +527,7 @@ static bool run_link(runner *r, err *e)
     r->verifier.stop = 1;
     verifier_join(r);
     err second = {0};
+    if (r->m.link && !incidents_drain(r, &second)) log_warn("%s", second.text);
     if (!status_store(r, &second)) log_warn("%s", second.text);
     return good;
 }
