@@ -53,7 +53,7 @@ const struct command cli_commands[CMD_COUNT] = {
          "Asks the running 'migrate run'. Until the switch hook has started, a missed "
          "deadline goes back by itself and writes resume on the source. --dry-run prints "
          "every command with its deadline.",
-         TOUCHES_WORKDIR, false, cmd_migrate_cutover},
+         TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_cutover},
     [CMD_ABORT] = {"migrate abort", "--workdir DIR [options]",
                    "give the move up and take back every change",
                    "The source stays as it was. What was written to the target stays there.",
