@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define POLL_US 500
-#define VARIABLES 7
+#define VARIABLES 6
 
 extern char **environ;
 
@@ -48,6 +48,7 @@ static void child_run(const hook *h, char *const *environment)
     (void)setpgid(0, 0);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL); /* ignored by us: that would be inherited */
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null >= 0) (void)dup2(null, STDIN_FILENO);
     (void)dup2(STDERR_FILENO, STDOUT_FILENO); /* our standard output is for results */
