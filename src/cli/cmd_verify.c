@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli_internal.h"
 #include "cli/urls.h"
@@ -36,7 +37,7 @@ static void progress_draw(void *context, const verify_progress *p)
 }
 
 /* Writes the result into the journal of the move. */
-static bool result_note(const char *workdir, const verify_result *r, err *e)
+static bool result_note(const char *workdir, int64_t begun_ms, const verify_result *r, err *e)
 {
     struct journal *j = NULL;
     if (!journal_open(workdir, false, &j, e)) return false;
@@ -48,8 +49,8 @@ static bool result_note(const char *workdir, const verify_result *r, err *e)
                                        .seconds = r->seconds,
                                        .detail = detail};
     /* What was set aside and is equal now needs nobody any more. */
-    bool noted =
-        journal_verification_add(j, &row, e) && (differences > 0 || journal_quarantine_clear(j, e));
+    bool noted = journal_verification_add(j, &row, e) &&
+                 (differences > 0 || journal_quarantine_clear(j, begun_ms, e));
     journal_close(j);
     return noted;
 }
@@ -76,10 +77,12 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
                               .stop = &stop_asked};
     if (isatty(STDERR_FILENO) && !cli_flag(o, "quiet")) options.progress = progress_draw;
     signals_take();
+    int64_t begun_ms = clock_wall_ms();
     bool done = verify_run(&options, &result, e);
     if (options.progress) log_status(NULL);
     const char *workdir = cli_text(o, "workdir");
-    done = done && result_print(o, &result, e) && (!workdir || result_note(workdir, &result, e));
+    done = done && result_print(o, &result, e) &&
+           (!workdir || result_note(workdir, begun_ms, &result, e));
     if (done && verify_differences(&result) > 0) *ret_exit = 1;
     verify_result_clear(&result);
     engine_url_clear(&source);

@@ -198,7 +198,8 @@ bool journal_quarantine_page(struct journal *j,
 bool journal_quarantine_accept(struct journal *j, int64_t id, err *e) MUST_CHECK;
 /* The key was carried after all, or is gone. Not being there is fine. */
 bool journal_quarantine_remove(struct journal *j, uint32_t db, span key, err *e) MUST_CHECK;
-bool journal_quarantine_clear(struct journal *j, err *e) MUST_CHECK; /* a fresh full sync */
+/* Both sides were found equal by a comparison that began then: what was noted since stays. */
+bool journal_quarantine_clear(struct journal *j, int64_t before_ms, err *e) MUST_CHECK;
 
 /* --- verifications and the status ------------------------------------------------------------ */
 

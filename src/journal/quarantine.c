@@ -110,7 +110,10 @@ bool journal_quarantine_remove(struct journal *j, uint32_t db, span key, err *e)
     return query_run(&q, e);
 }
 
-bool journal_quarantine_clear(struct journal *j, err *e)
+bool journal_quarantine_clear(struct journal *j, int64_t before_ms, err *e)
 {
-    return journal_exec(j, "DELETE FROM quarantine", e);
+    CLEANUP(query_close) struct query q = {0};
+    if (!query_open(j, "DELETE FROM quarantine WHERE at_ms < ?", &q, e)) return false;
+    query_i64(&q, before_ms);
+    return query_run(&q, e);
 }

@@ -17,6 +17,8 @@
 #define TICK_MS 100
 #define SECOND_NS NS_PER_S
 #define ASK_SOURCE_NS (NS_PER_S / 4)
+/* Between two automatic attempts at a cutover. */
+#define AGAIN_NS (2 * NS_PER_S)
 /* In sync: this little behind, for so many ticks in a row. */
 #define IN_SYNC_TICKS 3
 #define INCIDENTS_PER_TICK ((size_t)500)
@@ -35,6 +37,7 @@ typedef struct {
     pthread_t thread;
     bool running;
     atomic_bool done;
+    int64_t begun_ms; /* wall clock */
     volatile sig_atomic_t stop;
     bool good;
     migrate_verification result;
@@ -52,6 +55,7 @@ typedef struct {
     bool source_is_known; /* its offset was asked while the stream was being applied */
     uint64_t generation_seen;
     bool verified; /* for the automatic cutover */
+    int64_t next_try_ns;
     bool over;
     bool clean; /* the spool is of no more use */
     int exit_code;
@@ -227,6 +231,7 @@ static void verifier_start(runner *r)
     v->result = (migrate_verification){0};
     atomic_store(&v->done, false);
     v->stop = 0;
+    v->begun_ms = clock_wall_ms();
     log_info("verifying both sides while the link follows");
     v->running = pthread_create(&v->thread, NULL, verifier_main, v) == 0;
     pthread_mutex_lock(&r->m.lock);
@@ -271,7 +276,7 @@ static bool verifier_result(runner *r, err *e)
         return true;
     }
     r->verified = true;
-    return journal_quarantine_clear(r->m.journal, e) &&
+    return journal_quarantine_clear(r->m.journal, v->begun_ms, e) &&
            move_enter(&r->m, JOURNAL_VERIFIED, state_reason(JOURNAL_VERIFIED), e);
 }
 
@@ -306,7 +311,7 @@ static bool auto_follow(runner *r, err *e)
 {
     const migrate_options *o = r->m.options;
     journal_state now;
-    if (!o->cutover_auto || r->over) return true;
+    if (!o->cutover_auto || r->over || clock_ns() < r->next_try_ns) return true;
     if (r->verifier.running) {
         if (!atomic_load(&r->verifier.done)) return true;
         verifier_join(r);
@@ -413,6 +418,16 @@ static bool link_stopped(const link_status *s, err *e)
     return err_hint(e, "settle the cause and run again: it goes on from the checkpoint");
 }
 
+/* After a missed automatic cutover. Keys set aside need another comparison before the next. */
+static bool again_soon(runner *r, err *e)
+{
+    struct journal_quarantine_count count = {0};
+    r->next_try_ns = clock_ns() + AGAIN_NS;
+    if (!journal_quarantine_count(r->m.journal, &count, e)) return false;
+    if (count.all > count.accepted) r->verified = false;
+    return true;
+}
+
 static bool tick(runner *r, err *e)
 {
     if (signalled) return interrupted(r, e);
@@ -436,6 +451,7 @@ static bool tick(runner *r, err *e)
                     now != JOURNAL_FENCED && (r->verified || !r->m.options->verify);
         if (!back) return false;
         log_warn("%s; trying again", e->text); /* a missed cutover was taken back */
+        if (!again_soon(r, e)) return false;
     }
     if (!r->over) orders_take(r);
     return true;
