@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
     checkpoint at;
     uint64_t sent_before; /* commands that must be answered first */
+    bool due;             /* the next border between two keys becomes one */
     bool wanted;          /* waits for those answers */
     bool sent;            /* and waits for its own */
 } mark_state;
@@ -56,6 +57,7 @@ struct snapshot {
     reply_nesting nesting;
     mark_state mark;
     uint64_t marked;
+    uint64_t mark_bytes;
     int64_t marked_ns;
     uint64_t keys; /* since the last publication */
     uint64_t bytes_sent;
@@ -74,6 +76,9 @@ bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *
     s->crc = at->crc;
     s->mark.at = *at;
     s->marked_ns = clock_ns();
+    /* What lies before a mark can be freed: a small spool needs more of them. */
+    s->mark_bytes = x->options->spool_bytes_max / 8;
+    if (s->mark_bytes > MARK_BYTES) s->mark_bytes = MARK_BYTES;
     rdb_reader_init(&s->rdb);
     if (at->offset > 0) rdb_reader_resume(&s->rdb, (uint16_t)at->rdb_version, at->db);
     if (!spool_reader_seek(s->reader, LANE_SNAPSHOT, at->offset, e)) {
@@ -322,11 +327,30 @@ static bool item_handle(snapshot *s, const rdb_item *item, size_t eaten, err *e)
     return true; /* about the file, not in the data */
 }
 
+/* At an item boundary: remembers a place the link may go on from once all before is answered. Asked
+ * for at every item: the input often ends in the middle of one, and a spool that is full of a
+ * snapshot without marks would never be freed. */
+static void mark_consider(snapshot *s)
+{
+    bool boundary = !s->in_value && !s->rdb.begun && s->rdb.state == RDB_READER_OPCODE;
+    if (!s->mark.due || s->mark.wanted || !boundary || position(s) == s->marked) return;
+    crc_catch_up(s, 0);
+    s->mark.at.offset = position(s);
+    s->mark.at.db = s->rdb.item.db;
+    s->mark.at.crc = s->crc;
+    s->mark.sent_before = s->sent;
+    s->mark.due = false;
+    s->mark.wanted = true;
+    s->mark.sent = false;
+}
+
 /* Parses what the window holds. STEP_DONE: the file is over. STEP_MORE: more bytes, or the target
  * has enough for now (room_for_commands tells which). */
 static step window_parse(snapshot *s, err *e)
 {
+    s->mark.due = position(s) - s->marked >= s->mark_bytes || clock_ns() - s->marked_ns >= MARK_NS;
     while (!s->ended && room_for_commands(s, 4)) {
+        mark_consider(s);
         if (s->in_value) {
             step got = value_step(s, e);
             if (got != STEP_DONE) return got;
@@ -343,22 +367,6 @@ static step window_parse(snapshot *s, err *e)
         if (!item_handle(s, &item, (size_t)(in.at - start), e)) return STEP_BAD;
     }
     return s->ended ? STEP_DONE : STEP_MORE;
-}
-
-/* At an item boundary: remembers a place the link may go on from once all before is answered. */
-static void mark_consider(snapshot *s)
-{
-    bool boundary = !s->in_value && !s->rdb.begun && s->rdb.state == RDB_READER_OPCODE;
-    if (s->mark.wanted || !boundary) return;
-    bool due = position(s) - s->marked >= MARK_BYTES || clock_ns() - s->marked_ns >= MARK_NS;
-    if (!due || position(s) == s->marked) return;
-    crc_catch_up(s, 0);
-    s->mark.at.offset = position(s);
-    s->mark.at.db = s->rdb.item.db;
-    s->mark.at.crc = s->crc;
-    s->mark.sent_before = s->sent;
-    s->mark.wanted = true;
-    s->mark.sent = false;
 }
 
 static bool mark_send(snapshot *s, err *e)
@@ -493,7 +501,6 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
         (void)err_blame(e, SIDE_SOURCE);
         return STEP_BAD;
     }
-    mark_consider(s);
     if (!mark_send(s, e) || !net_conn_pump(s->x->target.conn, e)) return STEP_BAD;
     publish(s);
     /* As before a mark: first the keys set aside are in the journal. */

@@ -12,6 +12,10 @@
 #include "base/mem.h"
 #include "repl/spool_file.h"
 
+/* A segment is freed as a whole, and the one being written never: a spool of fewer than these could
+ * be full without anything to free. */
+#define SEGMENTS_MIN 8
+
 typedef struct {
     uint64_t start;
     uint64_t end;        /* position behind its last record */
@@ -250,7 +254,8 @@ bool spool_open(const spool_options *o, spool **ret, err *e)
     (void)pthread_mutex_init(&s->lock, NULL); /* never fails with default attributes on Linux */
     s->dir = mem_text(span_text(o->dir));
     s->bytes_max = o->bytes_max;
-    s->segment_bytes = o->segment_bytes;
+    s->segment_bytes = o->segment_bytes < o->bytes_max / SEGMENTS_MIN ? o->segment_bytes
+                                                                      : o->bytes_max / SEGMENTS_MIN;
     s->dir_fd = -1;
     for (int lane = 0; lane < LANE_COUNT; lane++)
         s->lanes[lane].fd = -1;

@@ -4,7 +4,7 @@ import pytest
 
 import reader
 import tool
-from fill import fill
+from fill import Feed, fill
 from servers import peak_rss_bytes
 from workload import Workload
 
@@ -157,3 +157,13 @@ def test_flushall_on_the_source_stops_the_move_by_default(pair, migration):
 def test_a_wrong_command_line_is_exit_code_2_with_advice(arguments, words):
     done = tool.handover(*arguments)
     assert done.returncode == tool.USAGE and words.lstrip("-") in done.stderr
+
+
+def test_a_spool_smaller_than_the_snapshot_is_freed_while_that_is_copied(pair, migration):
+    with Feed(pair.source) as feed:
+        for n in range(100_000):
+            feed.send("SET", f"big:{n}", b"%d" % n * 80)
+    migration.start("--spool-max", "16M")
+    migration.wait_caught_up(deadline_s=60)
+    found = reader.compare(pair.source, pair.target, held_allowed=True)
+    assert found == [], reader.show(found)
