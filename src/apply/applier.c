@@ -200,6 +200,15 @@ static bool snapshot_is_there(applier *a, uint64_t generation)
     return x.begin == 0 && (x.complete || coming);
 }
 
+/* From the fence of a cutover on the target may take writes: nothing may overwrite them. */
+static bool end_is_set(applier *a)
+{
+    pthread_mutex_lock(&a->x->shared->lock);
+    bool set = a->x->shared->stop_behind != UINT64_MAX;
+    pthread_mutex_unlock(&a->x->shared->lock);
+    return set;
+}
+
 /* What the target's checkpoint says of the generation in the spool. */
 static bool checkpoint_judge(applier *a, bool found, err *e)
 {
@@ -211,6 +220,9 @@ static bool checkpoint_judge(applier *a, bool found, err *e)
         /* At offset 0 the list may still be that of the generation before. */
         return !a->at.in_snapshot || keys_open(a, a->at.offset == 0, e);
     }
+    if (end_is_set(a))
+        return err_set(e, ERR_STOPPED,
+                       "a cutover is under way: no full copy is begun before it is decided");
     if (snapshot_is_there(a, generation)) return generation_begin(a, found, e);
     return err_set(e, ERR_STATE, "the target's checkpoint is gone");
 }
