@@ -240,8 +240,11 @@ static bool step_fence(attempt *a, err *e)
     return act_and_read(a->m, COUNT_OF(args), args, &a->fence_offset, e);
 }
 
+/* Nothing behind the fence is applied from here on, not even the full copy of a source that was
+ * restarted (R21): soon the target takes writes. */
 static bool step_drain_again(attempt *a, err *e)
 {
+    link_limit(a->m->link, a->fence_offset);
     return link_drain(a->m->link, a->fence_offset, deadline_in_ms(DRAIN_MS), e);
 }
 
@@ -269,12 +272,11 @@ static bool time_is_left(const attempt *a, err *e)
                    used_ms, a->m->options->cutover_deadline_ms);
 }
 
-/* Nothing more of the source is applied (R21). The last held expiries become real at the very end:
- * a miss behind that would leave keys that expire on the target while the source renews them. */
+/* The last held expiries become real at the very end: a miss behind that would leave keys that
+ * expire on the target while the source renews them. */
 static bool step_settle(attempt *a, err *e)
 {
     release_result last = {0};
-    link_limit(a->m->link, a->fence_offset);
     return replicas_wait(a->m, e) && time_is_left(a, e) &&
            link_release_near(a->m->link, a->m->target, 0, &last, e);
 }
@@ -302,8 +304,14 @@ static bool step_let_go(attempt *a, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     const reply *r = NULL;
-    if (!move_source(a->m, e) || !engine_ask(a->m->source, &memory, &r, e, "CLIENT", "UNPAUSE"))
-        return false;
+    bool done = false;
+    /* A hook may take long: the connection may be gone, which only a use of it shows. */
+    for (int i = 0; i < 2 && !done; i++)
+        done =
+            move_source(a->m, e) && engine_ask(a->m->source, &memory, &r, e, "CLIENT", "UNPAUSE");
+    if (!done)
+        return err_hint(e, "the clients are on the target: 'migrate cutover --force' goes on, also "
+                           "when the source cannot be reached");
     a->released_ns = clock_ns();
     return true;
 }

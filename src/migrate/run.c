@@ -16,6 +16,10 @@
 
 #define TICK_MS 100
 #define SECOND_NS NS_PER_S
+/* A missed automatic cutover is tried again after this, twice as long after each further miss:
+ * every try may hold the writes. */
+#define CUTOVER_RETRY_NS (5 * NS_PER_S)
+#define CUTOVER_RETRY_MOST_NS (300 * NS_PER_S)
 #define ASK_SOURCE_NS (NS_PER_S / 4)
 /* Between two automatic attempts at a cutover. */
 #define AGAIN_NS (2 * NS_PER_S)
@@ -56,6 +60,8 @@ typedef struct {
     uint64_t generation_seen;
     bool verified; /* for the automatic cutover */
     int64_t next_try_ns;
+    int64_t cutover_retry_ns;
+    int64_t next_cutover_ns;
     bool over;
     bool clean; /* the spool is of no more use */
     int exit_code;
@@ -323,8 +329,13 @@ static bool auto_follow(runner *r, err *e)
         verifier_start(r);
         return true;
     }
+    if (clock_ns() < r->next_cutover_ns) return true;
     cutover_order order = {.skip_verify = !o->verify};
-    return do_cutover(r, &order, e);
+    if (do_cutover(r, &order, e)) return true;
+    int64_t wait = r->cutover_retry_ns ? 2 * r->cutover_retry_ns : CUTOVER_RETRY_NS;
+    r->cutover_retry_ns = wait < CUTOVER_RETRY_MOST_NS ? wait : CUTOVER_RETRY_MOST_NS;
+    r->next_cutover_ns = clock_ns() + r->cutover_retry_ns;
+    return false;
 }
 
 static bool order_cutover(runner *r, move_order *o, err *e)
@@ -450,7 +461,8 @@ static bool tick(runner *r, err *e)
         bool back = e->kind != ERR_STOPPED && move_state(&r->m, &now, &second) &&
                     now != JOURNAL_FENCED && (r->verified || !r->m.options->verify);
         if (!back) return false;
-        log_warn("%s; trying again", e->text); /* a missed cutover was taken back */
+        log_warn("%s; trying again in %" PRId64 " s", e->text,
+                 r->cutover_retry_ns / NS_PER_S); /* a missed cutover was taken back */
         if (!again_soon(r, e)) return false;
     }
     if (!r->over) orders_take(r);

@@ -214,3 +214,24 @@ def test_abort_of_a_cutover_that_stands_still_is_refused_and_touches_nothing(pai
     assert migration.command("cutover", "--undo").returncode == tool.DONE
     migration.wait_phase("in-sync", "verified")
     assert pair.source.client().set("goes", "on")
+
+
+def test_a_source_that_restarts_while_the_operator_decides_overwrites_nothing(pair, migration):
+    """The clients may be on the target by then: a full copy would take their writes away."""
+    pair.source.client().set("balance", 10)
+    hook = migration.directory / "hook"
+    hook.write_text("#!/bin/sh\nexit 3\n")
+    hook.chmod(0o755)
+    migration.start("--switch-hook", hook)
+    migration.wait_caught_up()
+    assert migration.command("cutover", "--skip-verify").returncode != tool.DONE
+    target = pair.target.client()
+    target.incrby("balance", 90)
+    target.set("new", "on the target")
+    pair.source.kill()
+    pair.source.start()  # empty, and without its fence
+    migration.wait_status(lambda s: "cutover is under way" in s["reason"], "a link that stands still")
+    assert (target.get("balance"), target.get("new")) == (b"100", b"on the target")
+    assert migration.command("cutover", "--force").returncode == tool.DONE
+    assert migration.phase() == "switched"
+    assert (target.get("balance"), target.get("new")) == (b"100", b"on the target")
