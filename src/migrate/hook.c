@@ -44,11 +44,12 @@ static char **environment_make(arena *memory, const hook *h)
 /* Between fork and exec only what is safe there. */
 static void child_run(const hook *h, char *const *environment)
 {
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
     sigset_t none;
     (void)setpgid(0, 0);
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL); /* ignored by us: that would be inherited */
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+    (void)sigaction(SIGPIPE, &usual, NULL); /* ignored by us: that would be inherited */
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null >= 0) (void)dup2(null, STDIN_FILENO);
     (void)dup2(STDERR_FILENO, STDOUT_FILENO); /* our standard output is for results */
@@ -60,9 +61,10 @@ static void child_run(const hook *h, char *const *environment)
 static bool ended_well(const hook *h, int status, err *e)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-    if (WIFEXITED(status))
+    if (WIFEXITED(status)) {
         return err_set(e, ERR_STATE, "the hook '%s' ended with code %d", h->file,
                        WEXITSTATUS(status));
+    }
     return err_set(e, ERR_STATE, "the hook '%s' was ended by signal %d", h->file, WTERMSIG(status));
 }
 
