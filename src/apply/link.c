@@ -315,9 +315,10 @@ void link_incidents_drop(sync_link *l, size_t count)
         free(key);
     }
     l->shared.incident_count -= count;
-    if (count > 0)
+    if (count > 0) {
         memmove(l->shared.incidents, l->shared.incidents + count,
                 l->shared.incident_count * sizeof *l->shared.incidents);
+    }
     pthread_mutex_unlock(&l->shared.lock);
 }
 
