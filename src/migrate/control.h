@@ -7,8 +7,8 @@ typedef struct control control;
 
 /* Serves on a thread of its own until stopped. */
 bool control_start(move *m, control **ret, err *e) MUST_CHECK;
-/* After this nobody uses the move any more: it waits until every visitor has its answer. Orders must
- * not be waited for by then (move.over). */
+/* After this nobody uses the move any more: it waits until every visitor has its answer. Orders
+ * must not be waited for by then (move.over). */
 void control_stop(control *c);
 
 /* The asking side. ERR_STATE: no process runs the move. */

@@ -41,13 +41,10 @@ typedef struct {
     bool over;           /* no order will be taken any more */
 
     /* Read by the status under the lock. */
-    char reason[JOURNAL_REASON_SIZE];
     double keys_per_s, commands_per_s, bytes_per_s;
     double eta_s; /* -1: unknown */
     bool verifying;
     uint64_t source_offset; /* as the source said lately */
-    int64_t hold_ns;        /* of the cutover; 0: none */
-    uint64_t merged_generations;
 } move;
 
 /* Opens a control connection when there is none (or the last one died). */

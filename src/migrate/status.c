@@ -58,21 +58,15 @@ static json_t *cutover_make(struct journal *j)
 }
 
 /* What holds the link back just now; empty when nothing does. */
-static void reason_find(move *m, const link_status *s, char *out, size_t size)
+static const char *reason_of(const link_status *s)
 {
-    const char *text = m->reason;
-    if (s->phase == LINK_STOPPED || s->trouble.kind)
-        text = s->trouble.text;
-    else if (s->receiver.trouble.kind)
-        text = s->receiver.trouble.text;
-    (void)snprintf(out, size, "%s", text);
+    if (s->phase == LINK_STOPPED || s->trouble.kind) return s->trouble.text;
+    return s->receiver.trouble.kind ? s->receiver.trouble.text : "";
 }
 
 static void link_part(json_t *o, move *m, const link_status *s)
 {
-    char reason[600];
-    reason_find(m, s, reason, sizeof reason);
-    (void)json_object_set_new(o, "reason", json_string(reason));
+    (void)json_object_set_new(o, "reason", json_string(reason_of(s)));
     json_t *total = s->receiver.snapshot_total
                         ? json_integer((json_int_t)s->receiver.snapshot_total)
                         : json_null();
