@@ -21,8 +21,6 @@
 #define CUTOVER_RETRY_NS (5 * NS_PER_S)
 #define CUTOVER_RETRY_MOST_NS (300 * NS_PER_S)
 #define ASK_SOURCE_NS (NS_PER_S / 4)
-/* Between two automatic attempts at a cutover. */
-#define AGAIN_NS (2 * NS_PER_S)
 /* In sync: this little behind, for so many ticks in a row. */
 #define IN_SYNC_TICKS 3
 #define INCIDENTS_PER_TICK ((size_t)500)
@@ -59,7 +57,6 @@ typedef struct {
     bool source_is_known; /* its offset was asked while the stream was being applied */
     uint64_t generation_seen;
     bool verified; /* for the automatic cutover */
-    int64_t next_try_ns;
     int64_t cutover_retry_ns;
     int64_t next_cutover_ns;
     bool over;
@@ -317,7 +314,7 @@ static bool auto_follow(runner *r, err *e)
 {
     const migrate_options *o = r->m.options;
     journal_state now;
-    if (!o->cutover_auto || r->over || clock_ns() < r->next_try_ns) return true;
+    if (!o->cutover_auto || r->over) return true;
     if (r->verifier.running) {
         if (!atomic_load(&r->verifier.done)) return true;
         verifier_join(r);
@@ -429,11 +426,10 @@ static bool link_stopped(const link_status *s, err *e)
     return err_hint(e, "settle the cause and run again: it goes on from the checkpoint");
 }
 
-/* After a missed automatic cutover. Keys set aside need another comparison before the next. */
-static bool again_soon(runner *r, err *e)
+/* Keys set aside since the comparison need another one before the next automatic cutover. */
+static bool verified_review(runner *r, err *e)
 {
     struct journal_quarantine_count count = {0};
-    r->next_try_ns = clock_ns() + AGAIN_NS;
     if (!journal_quarantine_count(r->m.journal, &count, e)) return false;
     if (count.all > count.accepted) r->verified = false;
     return true;
@@ -463,7 +459,7 @@ static bool tick(runner *r, err *e)
         if (!back) return false;
         log_warn("%s; trying again in %" PRId64 " s", e->text,
                  r->cutover_retry_ns / NS_PER_S); /* a missed cutover was taken back */
-        if (!again_soon(r, e)) return false;
+        if (!verified_review(r, e)) return false;
     }
     if (!r->over) orders_take(r);
     return true;
