@@ -9,6 +9,7 @@ from both sides. Keys beginning with 'handover:' on the target are the product's
 import collections
 import hashlib
 import multiprocessing
+import signal
 import sys
 import time
 
@@ -186,13 +187,19 @@ def _compare_all(a, b, tolerance_ms, held_allowed, ignore):
         yield Difference("function", None, f[0], "only on the source" if f in a["functions"] else "only on the target")
 
 
+def _worker_signals():
+    """A worker ends when its pool says so, without a word, whatever handlers the caller has set."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def compare(source, target, tolerance_ms=0, held_allowed=False, prefix=None, ignore=None, both=None):
     """The list of differences, empty when the servers hold the same. Both are read at the same time,
     each by a process of its own; writers must be still, but for keys that begin with `ignore`.
     `both` hands in two read_server() answers."""
     if both is None:
         context = multiprocessing.get_context("fork")
-        with context.Pool(2) as pool:
+        with context.Pool(2, _worker_signals) as pool:
             both = pool.starmap(read_server, [(_address(source), prefix), (_address(target), prefix)])
     return sorted(_compare_all(*both, tolerance_ms, held_allowed, ignore), key=lambda d: (d.kind, d.db or 0, d.key))
 
@@ -211,7 +218,7 @@ if __name__ == "__main__":
         options = redis.connection.parse_url(url)
         ends.append({"host": options["host"], "port": options.get("port", 6379),
                      "username": options.get("username"), "password": options.get("password")})
-    with multiprocessing.Pool(2) as workers:
+    with multiprocessing.Pool(2, _worker_signals) as workers:
         found = compare(None, None, both=workers.map(read_server, ends))
     print(show(found))
     sys.exit(1 if found else 0)
