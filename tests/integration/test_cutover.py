@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import signal
 import threading
 
 import pytest
@@ -157,12 +158,31 @@ def cut_over_when_it_may(migration):
     wait_until(cut_over, 60 * tool.SLOW, lambda: f"the cutover\n{said[-1]}\n{migration.log()}")
 
 
-@pytest.mark.parametrize("slow_s", [0.06, 0.15], ids=["under the hold", "before the hold"])
-def test_a_miss_returns_to_the_source_by_itself(pair, migration, slow_s):
+@contextlib.contextmanager
+def stopped_replica(pair, server):
+    """A replica of the target that stands still: what the link writes never reaches it."""
+    replica = server("valkey-8.0")
+    with replica.client() as c:
+        c.config_set("masterauth", pair.target.password)
+        c.execute_command("REPLICAOF", "127.0.0.1", pair.target.port)
+    wait_until(lambda: replica.info("replication")["master_link_status"] == "up", 30, "the target's replica")
+    replica.process.send_signal(signal.SIGSTOP)
+    yield
+    replica.process.send_signal(signal.SIGCONT)
+
+
+MISSES = {
+    "a slow target": lambda pair, server: busy(pair.target, 1.2),  # no drain ends in its second
+    "a replica that lags": stopped_replica,
+}
+
+
+@pytest.mark.parametrize("where", MISSES)
+def test_a_miss_returns_to_the_source_by_itself(pair, migration, server, where):
     with Workload(pair.source, then=pair.target, seed=16, rate=2000) as writer:
-        migration.start("--switch-hook", writer.hook(), "--cutover-deadline", "100ms")
+        migration.start("--switch-hook", writer.hook(), "--cutover-deadline", "2s")
         migration.wait_phase("in-sync", "verified")
-        with busy(pair.target, slow_s):  # the target answers, but too late for the deadline
+        with MISSES[where](pair, server):
             done = migration.command("cutover", "--skip-verify")
         assert done.returncode != tool.DONE, done.stdout
         writer.wait_writes(1000)
