@@ -24,6 +24,7 @@ engines:
 	@tools/engines.sh
 
 build/build.ninja:
+	@echo "build: build/handover, for the first time (about a minute)"
 	@meson setup build >build-setup.log 2>&1 || { tail -n 20 build-setup.log; rm -f build-setup.log; exit 1; }
 	@rm -f build-setup.log
 
