@@ -52,6 +52,7 @@ def target_user_without_restore(pair):
 def target_in_cluster_mode(pair):
     pair.target.stop()
     pair.target.options["cluster-enabled"] = "yes"
+    pair.target.options["cluster-port"] = free_port()  # port + 10,000 may be above 65,535
     pair.target.start()
 
 
