@@ -88,14 +88,14 @@ static void keys_drop(applier *a)
     if (!keyset_delete(dir, &ignored)) log_debug("%s", ignored.text);
 }
 
-static bool checkpoint_put(applier *a, const checkpoint *c, err *e)
+static bool checkpoint_put(applier *a, const checkpoint *c, bool begin, err *e)
 {
     apply_context *x = a->x;
     CLEANUP(arena_clear) arena memory = {0};
     CLEANUP(buf_clear) buf out = buf_of(64 * KIB);
     size_t count = 0;
     const reply *answers[2];
-    if (!target_checkpoint(&x->target, &out, x->key.text, c, &count))
+    if (!target_checkpoint(&x->target, &out, x->key.text, c, begin, &count))
         return err_set(e, ERR_LIMIT, "no room for a checkpoint");
     if (!engine_pipeline(x->target.engine, &memory, buf_span(&out), count, answers, e))
         return false;
@@ -106,6 +106,7 @@ static bool checkpoint_put(applier *a, const checkpoint *c, err *e)
                 span_show(last->text).text);
         return err_blame(e, SIDE_TARGET);
     }
+    if (last->kind == REPLY_NIL) return err_set(e, ERR_STATE, "the target's checkpoint is gone");
     pthread_mutex_lock(&x->shared->lock);
     x->shared->progress.generation = c->generation;
     x->shared->progress.checkpoint_offset = c->offset;
@@ -122,7 +123,7 @@ static bool generation_begin(applier *a, bool found, err *e)
     bool filled = false;
     if (!reconcile_is_needed(a->x->target.engine, found, &filled, e)) return false;
     c.reconcile = filled && a->x->options->policy != TARGET_MERGE;
-    if (!checkpoint_put(a, &c, e) || !keys_open(a, true, e)) return false;
+    if (!checkpoint_put(a, &c, true, e) || !keys_open(a, true, e)) return false;
     pthread_mutex_lock(&a->x->shared->lock);
     a->x->shared->progress.snapshot_keys = a->x->shared->progress.snapshot_bytes = 0;
     pthread_mutex_unlock(&a->x->shared->lock);
@@ -175,7 +176,7 @@ static bool snapshot_apply(applier *a, bool *ret_over, err *e)
         return true;
     }
     checkpoint c = {.generation = origin.generation, .offset = origin.offset};
-    if (!checkpoint_put(a, &c, e)) return false;
+    if (!checkpoint_put(a, &c, false, e)) return false;
     keys_drop(a);
     return true;
 }

@@ -15,7 +15,7 @@ void group_reset(group *g)
     buf_shrink(&g->bytes, 4 * GROUP_BYTES_MAX);
     g->bytes.max = RESP_BULK_MAX + GROUP_BYTES_MAX;
     g->count = g->selects = g->extra = g->dropped = g->answers = 0;
-    g->executing = false;
+    g->executing = g->flushes = false;
     g->nesting = (reply_nesting){0};
     g->queue_error[0] = '\0';
 }
@@ -84,7 +84,7 @@ bool group_send(group *g, apply_context *x, uint64_t generation, err *e)
     buf *out = net_conn_out(x->target.conn);
     bool fits = resp_begin(out, 1) && resp_arg_text(out, "MULTI") &&
                 buf_append(out, buf_span(&g->bytes)) &&
-                target_checkpoint(&x->target, out, x->key.text, &c, &g->extra) &&
+                target_checkpoint(&x->target, out, x->key.text, &c, g->flushes, &g->extra) &&
                 resp_begin(out, 1) && resp_arg_text(out, "EXEC");
     if (!fits) return too_large(e);
     g->answers = 0;
@@ -175,6 +175,14 @@ static step failed_inside(const group *g, apply_context *x, size_t i, span answe
     return STEP_BAD;
 }
 
+/* The checkpoint is only ever overwritten: a target that was emptied meanwhile has none, and gets
+ * none that would hide it. */
+static step checkpoint_gone(err *e)
+{
+    (void)err_set(e, ERR_STATE, "the target's checkpoint is gone");
+    return STEP_BAD;
+}
+
 static step executed_read(group *g, apply_context *x, const reply_token *t, err *e)
 {
     size_t i = g->answers;
@@ -184,6 +192,7 @@ static step executed_read(group *g, apply_context *x, const reply_token *t, err 
     if (element) {
         g->answers++;
         bool ours = i >= g->count; /* the checkpoint's SELECT and SET */
+        if (g->answers == g->count + g->extra && t->kind == REPLY_NIL) return checkpoint_gone(e);
         if (t->kind == REPLY_ERROR) return failed_inside(g, x, i, t->text, e);
         if (!ours && g->commands[i].must_change && t->kind == REPLY_INTEGER && t->integer == 0)
             incident_add(g, x, i, "changed nothing here, but did on the source", (span){0});

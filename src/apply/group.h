@@ -27,6 +27,7 @@ typedef struct {
     unsigned db;     /* the source's selected database at `end` */
     int64_t wall_ms; /* when the receiver read the byte before `end` */
     size_t dropped;
+    bool flushes; /* a command in it may delete the checkpoint: it is written all the same */
     /* While being answered: MULTI, each queued command, then the elements of EXEC. */
     size_t answers;
     bool executing;

@@ -377,7 +377,7 @@ static bool mark_send(snapshot *s, err *e)
     if (s->x->keys && !keyset_flush(s->x->keys, e)) return false;
     size_t count = 0;
     buf *out = net_conn_out(s->x->target.conn);
-    if (!target_checkpoint(&s->x->target, out, s->x->key.text, &s->mark.at, &count))
+    if (!target_checkpoint(&s->x->target, out, s->x->key.text, &s->mark.at, false, &count))
         return err_set(e, ERR_LIMIT, "no room for a checkpoint");
     if (count == 2) sent_note(s, SENT_SELECT, 0);
     sent_note(s, SENT_MARK, s->mark.at.offset);
@@ -449,6 +449,8 @@ static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err 
         }
         item_quarantine(s, c, t->text);
     }
+    if (c->kind == SENT_MARK && t->kind == REPLY_NIL)
+        return err_set(e, ERR_STATE, "the target's checkpoint is gone");
     if (!complete) return true;
     if (c->kind == SENT_MARK) mark_answered(s);
     s->answered++;

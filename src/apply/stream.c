@@ -6,8 +6,9 @@
 #include "base/mem.h"
 
 #define WANT_FIRST ((size_t)1024 * 1024)
-/* Without a command to commit, the checkpoint still moves every so many bytes. */
+/* Without a command to commit, the checkpoint still moves every so many bytes and so often. */
 #define CHECKPOINT_BYTES ((uint64_t)1024 * 1024)
+#define CHECKPOINT_MS INT64_C(5000)
 
 /* When the receiver read the bytes up to `end`. */
 typedef struct {
@@ -33,6 +34,7 @@ struct stream {
     int building;
     bool outstanding; /* the other group is on its way */
     uint64_t committed;
+    int64_t due_ns; /* of the next checkpoint without a command */
     hold_mode mode;
     int64_t guard_ms;
     uint64_t stop_behind;
@@ -48,6 +50,7 @@ bool stream_open(apply_context *x, const checkpoint *at, stream **ret, err *e)
     s->want = WANT_FIRST;
     s->db = at->db;
     s->last_wall_ms = clock_wall_ms();
+    s->due_ns = deadline_in_ms(CHECKPOINT_MS);
     for (int i = 0; i < 2; i++) {
         group_reset(&s->groups[i]);
         s->groups[i].end = at->offset;
@@ -214,6 +217,7 @@ static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e
 
 static bool flush_add(stream *s, const stream_command *c, group *g, err *e)
 {
+    g->flushes = true;
     if (s->x->options->flush_pass)
         return group_add(g, &s->x->target, s->db, false, span_of(c->start, c->size), e);
     (void)err_set(e, ERR_STATE, "the source ran %s, at offset %" PRIu64 "; it waits before it",
@@ -394,13 +398,17 @@ step stream_step(stream *s, bool paused, bool *ret_idle, err *e)
     if (build && group_build(s, g, e) == STEP_BAD) return STEP_BAD;
     *ret_idle = true;
     if (s->outstanding) return STEP_MORE;
-    bool due = g->count > 0 || g->end - s->committed >= CHECKPOINT_BYTES;
+    /* Also a quiet source pings: the checkpoint follows, and tells whether the target still has it.
+     */
+    bool due = g->count > 0 || g->end - s->committed >= CHECKPOINT_BYTES ||
+               (g->end > s->committed && deadline_left_ms(s->due_ns) == 0);
     if (!due) {
         nothing_publish(s, g);
         return STEP_MORE;
     }
     if (!group_send(g, s->x, spool_reader_generation(s->reader), e)) return STEP_BAD;
     s->outstanding = true;
+    s->due_ns = deadline_in_ms(CHECKPOINT_MS);
     s->building = 1 - s->building;
     s->groups[s->building].end = g->end;
     s->groups[s->building].db = g->db;

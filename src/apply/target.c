@@ -115,14 +115,15 @@ bool target_select(target_conn *t, buf *out, unsigned db, bool *ret_sent)
 }
 
 bool target_checkpoint(
-    target_conn *t, buf *out, const char *key, const checkpoint *c, size_t *ret_sent)
+    target_conn *t, buf *out, const char *key, const checkpoint *c, bool begin, size_t *ret_sent)
 {
     bool selected = false;
     CLEANUP(buf_clear) buf value = buf_of(256);
     bool fits = checkpoint_write(c, &value);
     assert(fits);
-    fits = target_select(t, out, 0, &selected) && resp_begin(out, 3) && resp_arg_text(out, "SET") &&
-           resp_arg_text(out, key) && resp_arg(out, buf_span(&value));
+    fits = target_select(t, out, 0, &selected) && resp_begin(out, begin ? 3 : 4) &&
+           resp_arg_text(out, "SET") && resp_arg_text(out, key) &&
+           resp_arg(out, buf_span(&value)) && (begin || resp_arg_text(out, "XX"));
     *ret_sent = selected ? 2 : 1;
     return fits;
 }

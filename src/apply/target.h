@@ -24,6 +24,12 @@ bool target_open(net_loop *l,
 void target_close(target_conn *t);
 /* Appends SELECT when the connection is in another database; ret_sent: one answer more comes. */
 bool target_select(target_conn *t, buf *out, unsigned db, bool *ret_sent) MUST_CHECK;
-/* Appends the checkpoint's SET, with SELECT in front when needed. Answers: ret_sent. */
-bool target_checkpoint(
-    target_conn *t, buf *out, const char *key, const checkpoint *c, size_t *ret_sent) MUST_CHECK;
+/* Appends the checkpoint's SET, with SELECT in front when needed. Answers: ret_sent. Unless it is
+ * the first of a generation (or behind a flush) it only overwrites: the answer nil says that the
+ * target has lost it, and with it its data. */
+bool target_checkpoint(target_conn *t,
+                       buf *out,
+                       const char *key,
+                       const checkpoint *c,
+                       bool begin,
+                       size_t *ret_sent) MUST_CHECK;

@@ -119,6 +119,19 @@ static bool verification_is_fresh(move *m, bool skip, err *e)
                     m->options->workdir);
 }
 
+/* A target that was emptied a moment ago: the link finds out with its next checkpoint. */
+static bool checkpoint_is_there(move *m, err *e)
+{
+    bool found = false;
+    checkpoint c = {0};
+    if (!link_checkpoint_get(m->target, m->link_id, &found, &c, e)) return false;
+    if (found) return true;
+    err_set(e, ERR_STATE, "the target's checkpoint is gone: it lost its data");
+    err_blame(e, SIDE_TARGET);
+    return err_hint(e,
+                    "a full copy begins by itself within some seconds; wait until it is in sync");
+}
+
 /* REPLICAOF an address where a server answers would overwrite the source's data. From here this can
  * be seen only when the source is on this machine. */
 static bool fence_address_is_free(move *m, err *e)
@@ -141,7 +154,8 @@ static bool step_check(attempt *a, err *e)
     return lag_is_small(m, e) && quarantine_is_clear(m, e) &&
            verification_is_fresh(m, a->order->skip_verify, e) &&
            (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
-           move_source(m, e) && move_target(m, e) && fence_address_is_free(m, e);
+           move_source(m, e) && move_target(m, e) && checkpoint_is_there(m, e) &&
+           fence_address_is_free(m, e);
 }
 
 /* Until the hold a renewal may be in flight for as long as the lag; under it nothing is renewed. */

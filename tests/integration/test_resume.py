@@ -141,3 +141,22 @@ def test_a_transaction_larger_than_a_group_is_applied_whole_or_not_at_all(pair, 
         connection.disconnect()
     migration.wait_caught_up()
     assert reader.compare(pair.source, pair.target, held_allowed=True) == []
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["under writes", "quiet"])
+def test_a_target_that_is_flushed_under_an_open_connection_is_noticed_and_filled_again(pair, migration, written):
+    """Without the checkpoint in the target the next one would hide that everything before it is gone."""
+    fill(pair.source, 3000)
+    pair.source.client().config_set("repl-ping-replica-period", 1)
+    migration.start()
+    migration.wait_caught_up()
+    pair.target.client().flushall()
+    if written:
+        pair.source.client().set("one", "more")
+    else:
+        refused = migration.command("cutover", "--skip-verify")
+        assert refused.returncode == tool.TARGET and "lost its data" in refused.stderr, refused.stderr
+    migration.wait_status(lambda s: s["generation"] == 2, "a full copy", 30)
+    migration.wait_caught_up()
+    found = reader.compare(pair.source, pair.target, held_allowed=True)
+    assert found == [], reader.show(found)

@@ -566,7 +566,7 @@ static void transaction_do(world *w, span bytes)
         if (span_is(name, "MULTI") || span_is(name, "EXEC")) continue;
         count++;
         good = good && buf_text(&w->answers, refused == 1 ? "-OOM no\r\n" : "+QUEUED\r\n");
-        if (c.arg_count == 3 && span_is(resp_command_arg(&c, bytes.at, 1), KEY)) {
+        if (c.arg_count >= 3 && span_is(resp_command_arg(&c, bytes.at, 1), KEY)) {
             if (!checkpoint_read(resp_command_arg(&c, bytes.at, 2), &after.at, &e))
                 fail_msg("%s", e.text);
             assert_true(w->border[after.at.offset - w->begin]); /* no transaction cut in two */
