@@ -116,12 +116,29 @@ static bool checkpoint_put(applier *a, const checkpoint *c, bool begin, err *e)
     return true;
 }
 
+/* Keys without this move's checkpoint are somebody else's: a target that was exchanged, or loaded
+ * from somewhere. Only a policy that says so may delete them. */
+static bool target_is_ours(applier *a, bool found, err *e)
+{
+    bool keys = false;
+    if (found || a->x->options->policy != TARGET_EMPTY) return true;
+    if (!reconcile_keys_are_there(a->x->target.engine, found, &keys, e)) return false;
+    if (!keys) return true;
+    a->x->fatal = true;
+    err_set(e, ERR_STATE, "the target holds keys, but not the checkpoint of this move");
+    err_blame(e, SIDE_TARGET);
+    return err_hint(e, "is it the right server? Empty it and run again, or begin a new move with "
+                       "'--target-policy replace'");
+}
+
 /* A new generation: the checkpoint of the old one is overwritten before its first byte. */
 static bool generation_begin(applier *a, bool found, err *e)
 {
     checkpoint c = {.generation = spool_origin_get(a->x->spool).generation, .in_snapshot = true};
     bool filled = false;
-    if (!reconcile_is_needed(a->x->target.engine, found, &filled, e)) return false;
+    if (!target_is_ours(a, found, e) ||
+        !reconcile_is_needed(a->x->target.engine, found, &filled, e))
+        return false;
     c.reconcile = filled && a->x->options->policy != TARGET_MERGE;
     if (!checkpoint_put(a, &c, true, e) || !keys_open(a, true, e)) return false;
     pthread_mutex_lock(&a->x->shared->lock);

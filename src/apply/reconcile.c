@@ -13,7 +13,7 @@ typedef struct {
     uint64_t deleted;
 } deletion;
 
-bool reconcile_is_needed(engine *target, bool has_checkpoint, bool *ret, err *e)
+bool reconcile_keys_are_there(engine *target, bool has_checkpoint, bool *ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     span info;
@@ -28,10 +28,18 @@ bool reconcile_is_needed(engine *target, bool has_checkpoint, bool *ret, err *e)
         span digits;
         if (span_cut(&number, ',', &digits) && span_to_u64(digits, &here)) keys += here;
     }
+    *ret = keys > (has_checkpoint ? 1 : 0);
+    return true;
+}
+
+bool reconcile_is_needed(engine *target, bool has_checkpoint, bool *ret, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
     const reply *libraries = NULL;
+    bool keys = false;
+    if (!reconcile_keys_are_there(target, has_checkpoint, &keys, e)) return false;
     if (!engine_try(target, &memory, &libraries, e, "FUNCTION", "LIST")) return false;
-    bool functions = libraries->kind == REPLY_ARRAY && libraries->count > 0;
-    *ret = functions || keys > (has_checkpoint ? 1 : 0);
+    *ret = keys || (libraries->kind == REPLY_ARRAY && libraries->count > 0);
     return true;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 #include "apply/context.h"
 
+/* Whether the target holds a key, but the checkpoint if that is there. */
+bool reconcile_keys_are_there(engine *target, bool has_checkpoint, bool *ret, err *e) MUST_CHECK;
 /* Whether the target holds a key (but the checkpoint, if that is there) or a function library. */
 bool reconcile_is_needed(engine *target, bool has_checkpoint, bool *ret, err *e) MUST_CHECK;
 /* Uses x->keys. Takes as long as a SCAN of the target; answers between are calls that wait. */

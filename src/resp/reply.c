@@ -153,7 +153,7 @@ static reply *place_make(reply_reader *r, arena *memory)
 step reply_read(reply_reader *r, cursor *in, arena *memory, const reply **ret, err *e)
 {
     for (;;) {
-        reply_token t;
+        reply_token t = {0};
         step s = reply_token_read(in, &t, e);
         if (s != STEP_DONE) return s;
         reply *place = place_make(r, memory);

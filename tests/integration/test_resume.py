@@ -160,3 +160,17 @@ def test_a_target_that_is_flushed_under_an_open_connection_is_noticed_and_filled
     migration.wait_caught_up()
     found = reader.compare(pair.source, pair.target, held_allowed=True)
     assert found == [], reader.show(found)
+
+
+def test_a_target_with_keys_but_without_the_checkpoint_is_not_touched(pair, migration):
+    fill(pair.source, 2000)
+    migration.start()
+    migration.wait_caught_up()
+    migration.kill()
+    with pair.target.client() as t:
+        t.flushall()
+        t.set("somebody else's", "1")
+    migration.start()
+    assert migration.wait_exit(60) == tool.TARGET, migration.log()
+    assert "checkpoint" in migration.log()
+    assert pair.target.client().get("somebody else's") == b"1"
