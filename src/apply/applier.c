@@ -238,9 +238,10 @@ static bool checkpoint_judge(applier *a, bool found, err *e)
         /* At offset 0 the list may still be that of the generation before. */
         return !a->at.in_snapshot || keys_open(a, a->at.offset == 0, e);
     }
-    if (end_is_set(a))
+    if (end_is_set(a)) {
         return err_set(e, ERR_STOPPED,
                        "a cutover is under way: no full copy is begun before it is decided");
+    }
     if (snapshot_is_there(a, generation)) return generation_begin(a, found, e);
     return err_set(e, ERR_STATE, "the target's checkpoint is gone");
 }

@@ -122,11 +122,10 @@ static void finish_say(move *m, bool keep_fence)
     size_t count = 0;
     err ignored;
     if (!journal_changes_all(m->journal, &memory, &all, &count, &ignored)) return;
-    printf("finished: what was changed, and what became of it\n");
+    printf("what was changed, and what became of it:\n");
     for (size_t i = 0; i < count; i++)
         printf("  %-6s  %s: %s\n", all[i].side == SIDE_SOURCE ? "source" : "target", all[i].what,
-               all[i].status == JOURNAL_CHANGE_KEPT ? "left so (or ended by itself)"
-                                                    : "taken back");
+               all[i].status == JOURNAL_CHANGE_KEPT ? "ended, or left on purpose" : "taken back");
     if (keep_fence) printf("  the source stays fenced; 'REPLICAOF NO ONE' there lifts it\n");
 }
 

@@ -161,8 +161,8 @@ void status_print(const json_t *o)
            bytes_show(number_at(o, "lag", "bytes")).text);
     printf("spool       %s of %s at most\n", bytes_show(number_at(o, "spool", "bytes")).text,
            bytes_show(number_at(o, "spool", "bytes_max")).text);
-    printf("quarantine  %.0f keys %s\n", number_at(o, "quarantine", "keys"),
-           text_at(o, "quarantine", "first"));
+    printf("quarantine  %.0f keys%s%s\n", number_at(o, "quarantine", "keys"),
+           text_at(o, "quarantine", "first")[0] ? " " : "", text_at(o, "quarantine", "first"));
     const json_t *v = json_object_get(o, "verification");
     if (json_is_object(v))
         printf("verified    %s: %s, %.0f keys, %.0f differences\n", text_at(v, NULL, "at"),

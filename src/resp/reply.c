@@ -80,7 +80,7 @@ step reply_token_read(cursor *in, reply_token *ret, err *e)
     const token_form *form = form_of(mark);
     if (!form)
         return err_at(e, ERR_FORMAT, in->offset, "an answer cannot start with byte 0x%02x", mark);
-    span line;
+    span line = {0};
     step s = line_read(&c, &line, e);
     if (s != STEP_DONE) return s;
     reply_token t = {.kind = form->kind};
