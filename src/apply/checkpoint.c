@@ -4,9 +4,10 @@
 
 bool checkpoint_write(const checkpoint *c, buf *out)
 {
-    if (!c->in_snapshot)
+    if (!c->in_snapshot) {
         return buf_printf(out, "v1 generation=%" PRIu64 " stream offset=%" PRIu64 " db=%u",
                           c->generation, c->offset, c->db);
+    }
     return buf_printf(out,
                       "v1 generation=%" PRIu64 " snapshot offset=%" PRIu64 " db=%u crc=%" PRIu64
                       " keys=%d rdb=%u",
@@ -36,12 +37,14 @@ bool checkpoint_read(span text, checkpoint *ret, err *e)
                 number_read(&rest, "db=", UINT16_MAX, &db);
     c.in_snapshot = good && span_is(word, "snapshot");
     good = good && (c.in_snapshot || span_is(word, "stream"));
-    if (c.in_snapshot)
+    if (c.in_snapshot) {
         good = good && number_read(&rest, "crc=", UINT64_MAX, &c.crc) &&
                number_read(&rest, "keys=", 1, &keys) && number_read(&rest, "rdb=", 9999, &rdb);
-    if (!good || rest.size > 0)
+    }
+    if (!good || rest.size > 0) {
         return err_set(e, ERR_FORMAT, "the checkpoint on the target reads '%s'",
                        span_show(text).text);
+    }
     c.db = (unsigned)db;
     c.reconcile = keys == 1;
     c.rdb_version = (unsigned)rdb;

@@ -144,15 +144,17 @@ static step queued_read(group *g, apply_context *x, const reply_token *t, err *e
     bool exec = g->answers == queued + 1;
     g->answers++;
     if (!exec) {
-        if (t->kind == REPLY_ERROR && !g->queue_error[0])
+        if (t->kind == REPLY_ERROR && !g->queue_error[0]) {
             (void)snprintf(g->queue_error, sizeof g->queue_error, "%s: %s", span_show(t->text).text,
                            g->answers >= 2 ? command_show(g, g->answers - 2).text : "MULTI");
+        }
         return STEP_MORE;
     }
     if (t->kind == REPLY_ERROR || g->queue_error[0]) return refused(g, x, t->text, e);
-    if (t->kind != REPLY_ARRAY || t->count != queued)
+    if (t->kind != REPLY_ARRAY || t->count != queued) {
         return err_at(e, ERR_FORMAT, g->end, "EXEC answered %zu items for %zu commands", t->count,
                       queued);
+    }
     bool complete = false;
     g->executing = true;
     g->answers = 0;
@@ -209,10 +211,11 @@ step group_answers_read(group *g, apply_context *x, err *e)
         reply_token t;
         step got = reply_token_read(&in, &t, e);
         if (got == STEP_MORE) break;
-        if (got == STEP_BAD)
+        if (got == STEP_BAD) {
             s = STEP_BAD;
-        else
+        } else {
             s = g->executing ? executed_read(g, x, &t, e) : queued_read(g, x, &t, e);
+        }
     }
     net_conn_eat(x->target.conn, (size_t)(in.at - start));
     return s;

@@ -21,9 +21,10 @@ static void put_text(rewritten *w, const char *arg)
 
 static bool put_expiry(rewritten *w, int64_t at_ms, const rewrite_times *t, err *e)
 {
-    if (hold_is_held(at_ms))
+    if (hold_is_held(at_ms)) {
         return err_set(e, ERR_LIMIT, "an expiry of %" PRId64 " ms since 1970 (after the year 3084)",
                        at_ms);
+    }
     int64_t written = hold_expiry(at_ms, t->hold_until_ms);
     w->held = written != at_ms;
     int size = snprintf(w->number, sizeof w->number, "%" PRId64, written);
@@ -127,16 +128,18 @@ rewrite_restore(size_t count, const span *args, const rewrite_times *t, rewritte
         return malformed(count, args, e);
     put_text(w, "RESTORE");
     put(w, args[1]);
-    if (ttl == 0)
+    if (ttl == 0) {
         put_text(w, "0");
-    else if (!put_expiry(w, ttl, t, e))
+    } else if (!put_expiry(w, ttl, t, e)) {
         return false;
+    }
     put(w, args[3]);
     put_text(w, "REPLACE");
     put_text(w, "ABSTTL");
-    for (size_t i = 4; i < count; i++)
+    for (size_t i = 4; i < count; i++) {
         if (!span_is_nocase(args[i], "ABSTTL") && !span_is_nocase(args[i], "REPLACE"))
             put(w, args[i]);
+    }
     return true;
 }
 

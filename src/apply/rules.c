@@ -64,10 +64,11 @@ const rule *rule_find(span name)
         size_t middle = low + (high - low) / 2;
         int order = name_order(name, rules[middle].name);
         if (order == 0) return &rules[middle];
-        if (order < 0)
+        if (order < 0) {
             high = middle;
-        else
+        } else {
             low = middle + 1;
+        }
     }
     return NULL;
 }

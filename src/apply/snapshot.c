@@ -176,10 +176,11 @@ static bool expiry_to_write(const snapshot *s, int64_t *ret, err *e)
         *ret = -1;
         return true;
     }
-    if (hold_is_held(at_ms))
+    if (hold_is_held(at_ms)) {
         return err_set(e, ERR_LIMIT,
                        "key '%s' (db %u) expires after the year 3084, which cannot be held",
                        span_show(item_key(s)).text, s->item.db);
+    }
     *ret = hold_expiry(at_ms, clock_wall_ms() + s->x->options->hold_horizon_ms);
     return true;
 }

@@ -128,10 +128,11 @@ static int64_t time_of(const stream *s, uint64_t offset)
     size_t high = s->time_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (s->times[middle].end < offset)
+        if (s->times[middle].end < offset) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return low < s->time_count ? s->times[low].wall_ms : s->last_wall_ms;
 }
@@ -284,10 +285,11 @@ static step unit_add(stream *s, group *g, err *e)
         at += c.size;
         bool opens = c.rule && c.rule->kind == RULE_MULTI;
         bool closes = c.rule && c.rule->kind == RULE_EXEC;
-        if (opens || closes)
+        if (opens || closes) {
             inside = opens;
-        else if (!command_add(s, &c, g, e))
+        } else if (!command_add(s, &c, g, e)) {
             return STEP_BAD;
+        }
         if (inside) continue;
         s->at = at;
         s->tried = 0;

@@ -11,11 +11,12 @@
 static bool id_read(span line, const char *name, span *ret)
 {
     span part;
-    while (span_cut(&line, ' ', &part))
+    while (span_cut(&line, ' ', &part)) {
         if (span_starts(part, name)) {
             *ret = span_tail(part, strlen(name));
             return true;
         }
+    }
     return false;
 }
 

@@ -162,10 +162,11 @@ static bool stream_close(value_writer *w, const rdb_element *v, buf *out, size_t
     }
     w->verb = "XSETID";
     bool fits = id_arg(w, v->stream.last);
-    if (v->stream.has_history)
+    if (v->stream.has_history) {
         fits = fits && chunk_text(w, "ENTRIESADDED") &&
                chunk_text(w, "%" PRIu64, v->stream.entries_added) &&
                chunk_text(w, "MAXDELETEDID") && id_arg(w, v->stream.max_deleted);
+    }
     return (fits || full(w, e)) && chunk_close(w, out, commands, e);
 }
 

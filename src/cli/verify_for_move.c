@@ -15,11 +15,12 @@ bool cmd_verify_for_move(const engine_url *source,
                         .stop = stop};
     verify_result r = {0};
     bool done = verify_run(&o, &r, e);
-    if (done)
+    if (done) {
         *ret = (migrate_verification){.equal = verify_differences(&r) == 0,
                                       .keys = r.compared,
                                       .differences = verify_differences(&r),
                                       .seconds = r.seconds};
+    }
     verify_result_clear(&r);
     return done;
 }

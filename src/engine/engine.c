@@ -135,10 +135,11 @@ static bool greet(engine *s, const engine_options *o, err *e)
         return false;
     }
     if (!engine_ask(s, &memory, &r, e, "PING")) {
-        if (e->kind == ERR_AUTH)
+        if (e->kind == ERR_AUTH) {
             err_hint(
                 e, "give the password in the environment (HANDOVER_%s_PASSWORD) or a password file",
                 o->side == SIDE_TARGET ? "TARGET" : "SOURCE");
+        }
         return false;
     }
     /* A user without CLIENT may still do the work; then the name is missing in CLIENT LIST. */

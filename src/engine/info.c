@@ -58,18 +58,20 @@ bool engine_version_read(span info, engine_version *ret, err *e)
 {
     engine_version v = {0};
     span text = {0};
-    if (info_text(info, "valkey_version", &text))
+    if (info_text(info, "valkey_version", &text)) {
         v.product = ENGINE_VALKEY;
-    else if (!info_text(info, "redis_version", &text))
+    } else if (!info_text(info, "redis_version", &text)) {
         return err_set(e, ERR_FORMAT, "INFO server names no version");
+    }
     span rest = text;
     if (!number_cut(&rest, &v.major) || !number_cut(&rest, &v.minor) ||
         !number_cut(&rest, &v.patch))
         return err_set(e, ERR_FORMAT, "INFO server names the version '%s'", span_show(text).text);
-    for (size_t i = 0; i < COUNT_OF(rdb_versions) && !v.rdb_version; i++)
+    for (size_t i = 0; i < COUNT_OF(rdb_versions) && !v.rdb_version; i++) {
         if (rdb_versions[i].product == v.product &&
             engine_version_at_least(&v, rdb_versions[i].major, rdb_versions[i].minor))
             v.rdb_version = rdb_versions[i].rdb_version;
+    }
     *ret = v;
     return true;
 }

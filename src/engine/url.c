@@ -48,11 +48,12 @@ static bool percent_decode(span s, secret *ret)
 /* The position of the last '@': a password may hold one. */
 static bool at_sign_find(span s, size_t *ret)
 {
-    for (size_t i = s.size; i > 0; i--)
+    for (size_t i = s.size; i > 0; i--) {
         if (s.at[i - 1] == '@') {
             *ret = i - 1;
             return true;
         }
+    }
     return false;
 }
 
@@ -170,9 +171,10 @@ engine_url engine_url_copy(const engine_url *u)
 static bool user_write(const char *user, buf *out)
 {
     bool fits = true;
-    for (; *user && fits; user++)
+    for (; *user && fits; user++) {
         fits = strchr("%:@/", *user) ? buf_printf(out, "%%%02X", (unsigned char)*user)
                                      : buf_u8(out, (uint8_t)*user);
+    }
     return fits && buf_u8(out, '@');
 }
 

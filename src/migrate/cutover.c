@@ -109,12 +109,13 @@ static bool verification_is_fresh(move *m, bool skip, err *e)
     if (!journal_verification_last(m->journal, &memory, &v, e)) return false;
     int64_t age_ms = clock_wall_ms() - v.at_ms;
     if (v.at_ms > 0 && v.differences == 0 && age_ms <= VERIFICATION_AGE_MAX_MS) return true;
-    if (v.at_ms == 0)
+    if (v.at_ms == 0) {
         err_set(e, ERR_STATE, "the target was never verified");
-    else if (v.differences > 0)
+    } else if (v.differences > 0) {
         err_set(e, ERR_STATE, "the last verification found %" PRIu64 " differences", v.differences);
-    else
+    } else {
         err_set(e, ERR_STATE, "the last verification is %" PRId64 " hours old", age_ms / 3600000);
+    }
     return err_hint(e, "run 'handover verify --workdir %s ...', or take it on with '--skip-verify'",
                     m->options->workdir);
 }
@@ -320,12 +321,14 @@ static bool step_let_go(attempt *a, err *e)
     const reply *r = NULL;
     bool done = false;
     /* A hook may take long: the connection may be gone, which only a use of it shows. */
-    for (int i = 0; i < 2 && !done; i++)
+    for (int i = 0; i < 2 && !done; i++) {
         done =
             move_source(a->m, e) && engine_ask(a->m->source, &memory, &r, e, "CLIENT", "UNPAUSE");
-    if (!done)
+    }
+    if (!done) {
         return err_hint(e, "the clients are on the target: 'migrate cutover --force' goes on, also "
                            "when the source cannot be reached");
+    }
     a->released_ns = clock_ns();
     return true;
 }
@@ -399,9 +402,10 @@ static bool cutover_missed(attempt *a, err *e)
     if (!attempt_undo(a, &second)) log_error("taking the cutover back: %s", second.text);
     if (!back_to_following(a->m, "cutover taken back", &fenced, &second))
         log_error("%s", second.text);
-    if (!fenced)
+    if (!fenced) {
         return err_hint(
             e, "nothing is lost: writes go on at the source and the link follows; try again");
+    }
     e->hint[0] = '\0'; /* what the step advised comes second now */
     err_hint(e,
              "'migrate cutover --undo' takes the fence away, and so does the next 'migrate run'");
@@ -507,11 +511,12 @@ char *cutover_describe(move *m)
         const char *sends = steps[i].sends;
         const char *mark = strstr(sends, "%ms");
         fits = fits && buf_printf(&out, "  %2d %-21s ", steps[i].number, steps[i].name);
-        if (mark)
+        if (mark) {
             fits = fits && buf_append(&out, span_of(sends, (size_t)(mark - sends))) &&
                    buf_printf(&out, "%" PRId64 "%s\n", m->options->cutover_deadline_ms, mark + 3);
-        else
+        } else {
             fits = fits && buf_printf(&out, "%s\n", sends);
+        }
     }
     fits = fits &&
            buf_printf(&out,

@@ -55,9 +55,10 @@ static bool source_is_left(move *m, err *e)
     while (span_cut(&rest, '\n', &line)) {
         size_t at = 0;
         if (line.size < 4 || span_find(line, span_text("name=handover-"), &at)) continue;
-        if (others++ == 0)
+        if (others++ == 0) {
             (void)snprintf(first, sizeof first, "%.*s", (int)size_min(line.size, 100),
                            (const char *)line.at);
+        }
     }
     if (others == 0) return true;
     err_set(e, ERR_STATE,
@@ -98,7 +99,8 @@ void finish_clean(const char *workdir)
         char path[4096];
         (void)snprintf(path, sizeof path, "%s/%s", workdir, folders[i]);
         if (access(path, F_OK) < 0) continue;
-        if (nftw(path, entry_delete, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        /* Called when no other thread is left. */
+        if (nftw(path, entry_delete, 16, FTW_DEPTH | FTW_PHYS) != 0) /* NOLINT(concurrency*) */
             log_warn("'%s' could not be deleted; do it by hand", path);
     }
 }
@@ -123,9 +125,10 @@ static void finish_say(move *m, bool keep_fence)
     err ignored;
     if (!journal_changes_all(m->journal, &memory, &all, &count, &ignored)) return;
     printf("what was changed, and what became of it:\n");
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         printf("  %-6s  %s: %s\n", all[i].side == SIDE_SOURCE ? "source" : "target", all[i].what,
                all[i].status == JOURNAL_CHANGE_KEPT ? "ended, or left on purpose" : "taken back");
+    }
     if (keep_fence) printf("  the source stays fenced; 'REPLICAOF NO ONE' there lifts it\n");
 }
 
@@ -191,11 +194,12 @@ static bool cutover_offline(const migrate_options *o, const cutover_order *order
     journal_state now;
     if (!move_open(&m, o, false, e)) return false;
     bool good = move_state(&m, &now, e);
-    if (good && now != JOURNAL_FENCED)
+    if (good && now != JOURNAL_FENCED) {
         good = err_set(e, ERR_STATE, "no cutover stands still: the move is %s",
                        journal_state_name(now));
-    else if (good)
+    } else if (good) {
         good = order->force ? cutover_force(&m, e) : cutover_undo(&m, e);
+    }
     if (good)
         printf(order->force ? "switched\n" : "taken back: writes go on at the source; run again\n");
     move_close(&m);

@@ -57,12 +57,13 @@ static bool server_note(
         err_set(e, ERR_USAGE, "no %s is named", name);
         return err_hint(e, "give --source and --target, or a --config file that holds them");
     }
-    if (given->host)
+    if (given->host) {
         *ret = engine_url_copy(given);
-    else if (!engine_url_parse(known, ret, e))
+    } else if (!engine_url_parse(known, ret, e)) {
         return false;
-    else if (given->password.at)
+    } else if (given->password.at) {
         secret_set(&ret->password, secret_span(&given->password));
+    }
     *ret_text = engine_url_show(ret);
     if (!known) return journal_set(m->journal, name, *ret_text, e);
     if (strcmp(known, *ret_text) == 0) return true;

@@ -62,9 +62,10 @@ static void check_same(facts *f, const char *id)
     span a;
     span b;
     if (info_text(f->source.info, "run_id", &a) && info_text(f->target.info, "run_id", &b) &&
-        span_equal(a, b))
+        span_equal(a, b)) {
         refuse(f, id, "name two servers", "source and target are the same server (run_id %.8s)",
                (const char *)a.at);
+    }
 }
 
 static void check_source_version(facts *f, const char *id)
@@ -72,56 +73,62 @@ static void check_source_version(facts *f, const char *id)
     const engine_version *v = &f->m->source_version;
     bool known = v->rdb_version >= 9 && v->rdb_version <= 11 &&
                  (v->product == ENGINE_VALKEY || engine_version_at_least(v, 6, 2));
-    if (!known)
+    if (!known) {
         refuse(f, id,
                "wait for the release that carries this version; redis 6.2 to 7.2 and valkey 7.2 to "
                "8.1 are carried",
                "the source is %s", engine_version_show(v).text);
+    }
 }
 
 static void check_target_version(facts *f, const char *id)
 {
     const engine_version *s = &f->m->source_version;
     const engine_version *t = &f->m->target_version;
-    if (t->rdb_version < 10 || t->rdb_version > 11)
+    if (t->rdb_version < 10 || t->rdb_version > 11) {
         refuse(f, id, "choose a target of redis 7.0 or 7.2, or valkey 7.2 to 8.1",
                "the target is %s, which this release cannot write to", engine_version_show(t).text);
-    else if (t->rdb_version < s->rdb_version)
+    } else if (t->rdb_version < s->rdb_version) {
         refuse(f, id, "choose a target that is not older than the source",
                "the target (%s, RDB %u) is older than the source (%s, RDB %u)",
                engine_version_show(t).text, t->rdb_version, engine_version_show(s).text,
                s->rdb_version);
+    }
 }
 
 static void check_source_role(facts *f, const char *id)
 {
-    if (!info_is(&f->source, "role", "master"))
+    if (!info_is(&f->source, "role", "master")) {
         refuse(f, id, "name the primary: its writes must be held at the cutover",
                "the source is a replica");
+    }
 }
 
 static void check_target_role(facts *f, const char *id)
 {
-    if (!info_is(&f->target, "role", "master"))
+    if (!info_is(&f->target, "role", "master")) {
         refuse(f, id, "name the primary of the target",
                "the target is a replica and takes no writes");
+    }
 }
 
 static void check_cluster(facts *f, const char *id)
 {
     bool source = info_is(&f->source, "cluster_enabled", "1");
     bool target = info_is(&f->target, "cluster_enabled", "1");
-    if (source || target)
+    if (source || target) {
         refuse(f, id, "this release moves standalone servers (cluster mode disabled)",
                "the %s runs in cluster mode", source ? "source" : "target");
+    }
 }
 
 static void check_loading(facts *f, const char *id)
 {
     bool source = info_is(&f->source, "loading", "1");
-    if (source || info_is(&f->target, "loading", "1"))
+    if (source || info_is(&f->target, "loading", "1")) {
         refuse(f, id, "wait until it is done", "the %s is loading its data",
                source ? "source" : "target");
+    }
 }
 
 static void check_modules(facts *f, const char *id)
@@ -129,10 +136,11 @@ static void check_modules(facts *f, const char *id)
     const reply *r = NULL;
     err ignored;
     if (!engine_try(f->m->source, &f->memory, &r, &ignored, "MODULE", "LIST")) return;
-    if (r->kind == REPLY_ARRAY && r->count > 0)
+    if (r->kind == REPLY_ARRAY && r->count > 0) {
         refuse(f, id,
                "values of modules are not carried by this release; accept only if none are in use",
                "the source has %zu module%s loaded", r->count, r->count == 1 ? "" : "s");
+    }
 }
 
 static void check_sentinel(facts *f, const char *id)
@@ -141,11 +149,12 @@ static void check_sentinel(facts *f, const char *id)
     err ignored;
     size_t at = 0;
     if (!engine_try(f->m->source, &f->memory, &r, &ignored, "CLIENT", "LIST")) return;
-    if (r->kind == REPLY_BULK && span_find(r->text, span_text("name=sentinel-"), &at))
+    if (r->kind == REPLY_BULK && span_find(r->text, span_text("name=sentinel-"), &at)) {
         refuse(f, id,
                "stop its monitoring (SENTINEL REMOVE) before the cutover, else it promotes a "
                "replica that takes writes",
                "a Sentinel watches the source");
+    }
 }
 
 /* One row: a command that will be sent, tried with ACL DRYRUN. */
@@ -253,10 +262,11 @@ static void check_databases(facts *f, const char *id)
 {
     uint64_t count = 0;
     if (!facts_config_u64(f, f->m->target, "databases", &count)) return;
-    if (f->source.database_highest >= count)
+    if (f->source.database_highest >= count) {
         refuse(f, id, "give the target as many databases as the source uses",
                "the source has keys in database %" PRIu64 ", the target has %" PRIu64 " databases",
                f->source.database_highest, count);
+    }
 }
 
 static void check_eviction(facts *f, const char *id)

@@ -61,7 +61,7 @@ static void bar_draw(char *out, double part)
 {
     int full = part < 0 ? 0 : (int)(part * BAR_WIDTH + 0.5);
     for (int i = 0; i < BAR_WIDTH; i++)
-        out[i] = i < full ? '#' : part < 0 ? '.' : '-';
+        out[i] = "-.#"[i < full ? 2 : part < 0 ? 1 : 0];
     out[BAR_WIDTH] = '\0';
 }
 
@@ -107,10 +107,11 @@ void progress_update(progress *p, move *m, const link_status *s)
     p->next_ns = now + (line ? DRAW_LINE_MS : DRAW_PLAIN_MS) * NS_PER_MS;
     char text[400];
     line_make(text, sizeof text, m, s);
-    if (line)
+    if (line) {
         log_status(text);
-    else
+    } else {
         log_info("%s", text);
+    }
     p->drawn = line;
 }
 

@@ -80,12 +80,13 @@ static bool incidents_drain(runner *r, err *e)
     struct journal_quarantine rows[INCIDENTS_PER_TICK];
     size_t count = link_incidents_read(r->m.link, &memory, taken, INCIDENTS_PER_TICK);
     if (count == 0) return true;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         rows[i] = (struct journal_quarantine){.db = taken[i].db,
                                               .key = taken[i].key,
                                               .type = taken[i].type,
                                               .reason = taken[i].reason,
                                               .offset = (int64_t)taken[i].offset};
+    }
     log_warn("key '%s' (db %u) goes to the quarantine: %s%s", span_show(taken[0].key).text,
              taken[0].db, taken[0].reason, count > 1 ? " (and others)" : "");
     if (!journal_quarantine_add(r->m.journal, rows, count, e)) return false;
@@ -172,9 +173,10 @@ static bool state_follow(runner *r, const link_status *s, err *e)
     if (fresh && r->generation_seen > 0) {
         log_warn("the source answered with a full sync; the move goes through its snapshot again");
         r->verified = false;
-        if (r->m.options->policy == TARGET_MERGE)
+        if (r->m.options->policy == TARGET_MERGE) {
             log_warn("policy merge: keys that the source deleted in between stay on the target; "
                      "'handover verify' lists them as extra");
+        }
     }
     if (fresh) {
         r->generation_seen = s->progress.generation;

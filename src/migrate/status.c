@@ -27,9 +27,10 @@ static json_t *quarantine_make(struct journal *j)
     if (!journal_quarantine_count(j, &count, &ignored)) return json_null();
     if (!journal_quarantine_page(j, 0, &memory, &rows, &row_count, &ignored)) row_count = 0;
     char first[900] = "";
-    if (row_count > 0)
+    if (row_count > 0) {
         (void)snprintf(first, sizeof first, "'%s' (db %u): %s", span_show(rows[0].key).text,
                        rows[0].db, rows[0].reason);
+    }
     return json_pack("{s:I, s:s?}", "keys", (json_int_t)(count.all - count.accepted), "first",
                      first[0] ? first : NULL);
 }
@@ -164,10 +165,11 @@ void status_print(const json_t *o)
     printf("quarantine  %.0f keys%s%s\n", number_at(o, "quarantine", "keys"),
            text_at(o, "quarantine", "first")[0] ? " " : "", text_at(o, "quarantine", "first"));
     const json_t *v = json_object_get(o, "verification");
-    if (json_is_object(v))
+    if (json_is_object(v)) {
         printf("verified    %s: %s, %.0f keys, %.0f differences\n", text_at(v, NULL, "at"),
                text_at(v, NULL, "result"), number_at(v, NULL, "keys"),
                number_at(v, NULL, "differences"));
+    }
     if (json_is_number(json_object_get(json_object_get(o, "cutover"), "hold_ms")))
         printf("cutover     writes were held for %.1f ms\n", number_at(o, "cutover", "hold_ms"));
 }
@@ -202,10 +204,11 @@ bool migrate_status(const char *workdir, bool json, err *e)
     char *text = NULL;
     json_t *o = NULL;
     err ignored;
-    if (control_ask_status(workdir, &text, &ignored))
+    if (control_ask_status(workdir, &text, &ignored)) {
         o = json_loads(text, 0, NULL);
-    else if (!stored_status(workdir, &o, e))
+    } else if (!stored_status(workdir, &o, e)) {
         return false;
+    }
     free(text);
     if (json) {
         char *dumped = json_dumps(o, JSON_INDENT(2));

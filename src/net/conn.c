@@ -248,10 +248,11 @@ static bool conn_gone(net_conn *c, err *e)
 static bool conn_end(net_conn *c, int problem)
 {
     c->gone = true;
-    if (problem)
+    if (problem) {
         (void)err_sys(&c->cause, problem, "connection to '%s'", c->peer);
-    else
+    } else {
         (void)err_set(&c->cause, ERR_IO, "connection to '%s': closed by the other side", c->peer);
+    }
     return false;
 }
 

@@ -42,24 +42,27 @@ static step answer_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
         span offset;
         bool good = span_cut(&rest, ' ', &word) && replid_take(word, ret) &&
                     span_cut(&rest, ' ', &offset) && span_to_u64(offset, &ret->offset);
-        if (!good)
+        if (!good) {
             return err_at(e, ERR_FORMAT, in->offset, "not a FULLRESYNC answer: '%s'",
                           span_show(line).text);
+        }
         ret->kind = PSYNC_FULLRESYNC;
         p->at = PSYNC_AT_FRAME;
         return STEP_DONE;
     }
     if (span_is(word, "+CONTINUE")) {
-        if (span_cut(&rest, ' ', &word) && !replid_take(word, ret))
+        if (span_cut(&rest, ' ', &word) && !replid_take(word, ret)) {
             return err_at(e, ERR_FORMAT, in->offset, "not a CONTINUE answer: '%s'",
                           span_show(line).text);
+        }
         ret->kind = PSYNC_CONTINUE;
         p->at = PSYNC_IN_STREAM;
         return STEP_DONE;
     }
-    if (line.at[0] != '-')
+    if (line.at[0] != '-') {
         return err_at(e, ERR_FORMAT, in->offset, "not an answer to PSYNC: '%s'",
                       span_show(line).text);
+    }
     ret->kind = PSYNC_REFUSED;
     ret->bytes = span_tail(line, 1);
     return STEP_DONE;

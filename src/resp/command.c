@@ -80,9 +80,10 @@ static step head_read(cursor *in, char mark, size_t max, uint64_t offset, size_t
 {
     span left = span_of(in->at, cursor_left(in));
     if (left.size == 0) return STEP_MORE;
-    if (left.at[0] != (uint8_t)mark)
+    if (left.at[0] != (uint8_t)mark) {
         return err_at(e, ERR_FORMAT, offset + in->offset, "expected '%c' but found byte 0x%02x",
                       mark, left.at[0]);
+    }
     const uint8_t *end = memchr(left.at, '\n', size_min(left.size, HEAD_MAX));
     if (!end) {
         if (left.size < HEAD_MAX) return STEP_MORE;
@@ -93,9 +94,10 @@ static step head_read(cursor *in, char mark, size_t max, uint64_t offset, size_t
     if (line < 3 || left.at[line - 1] != '\r' ||
         !span_to_u64(span_of(left.at + 1, line - 2), &number))
         return err_at(e, ERR_FORMAT, offset + in->offset, "no number after '%c'", mark);
-    if (number > max)
+    if (number > max) {
         return err_at(e, ERR_LIMIT, offset + in->offset, "'%c%" PRIu64 "', limit %zu", mark, number,
                       max);
+    }
     bool moved = cursor_skip(in, line + 1);
     assert(moved);
     *ret = (size_t)number;
