@@ -95,6 +95,17 @@ static bool write_whole(int fd, const struct iovec *parts, int count, size_t siz
     return true;
 }
 
+/* A folder that was deleted by hand is made anew. */
+static void folder_restore(spool *s)
+{
+    struct stat st = {0};
+    if (fstat(s->dir_fd, &st) < 0 || st.st_nlink > 0 || mkdir(s->dir, 0700) < 0) return;
+    int fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)close(s->dir_fd);
+    s->dir_fd = fd;
+}
+
 static bool origin_store(spool *s, const spool_origin *origin, err *e)
 {
     CLEANUP(buf_clear) buf text = buf_of(256);
@@ -335,6 +346,7 @@ bool spool_begin(spool *s, const spool_origin *origin, err *e)
      * no further than it reaches. */
     lane_empty(s, LANE_SNAPSHOT, 0);
     lane_empty(s, LANE_STREAM, origin->offset);
+    folder_restore(s);
     bool done = origin_store(s, origin, e);
     reader_wake(s);
     pthread_mutex_unlock(&s->lock);
@@ -500,7 +512,12 @@ static bool reader_open(spool_reader *r, uint64_t seg_start, err *e)
     if (r->fd >= 0) (void)close(r->fd);
     segment_name name = segment_name_of(r->lane, seg_start);
     r->fd = openat(r->s->dir_fd, name.text, O_RDONLY | O_CLOEXEC);
-    if (r->fd < 0) return err_sys(e, errno, "open '%s/%s'", r->s->dir, name.text);
+    if (r->fd < 0) {
+        bool gone = errno == ENOENT; /* deleted by hand: only a full sync helps */
+        (void)err_sys(e, errno, "open '%s/%s'", r->s->dir, name.text);
+        if (gone) e->kind = ERR_STATE;
+        return false;
+    }
     r->seg_start = seg_start;
     r->file_at = SEGMENT_HEAD_SIZE;
     return true;
