@@ -1,5 +1,6 @@
 #include "migrate/preflight.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <sys/statvfs.h>
 
@@ -258,6 +259,38 @@ static void check_target_empty(facts *f, const char *id)
            "the target holds %" PRIu64 " key%s", f->target.keys, f->target.keys == 1 ? "" : "s");
 }
 
+/* "id=7 … name=handover-0123456789abcdef …": the connection through which a link writes. */
+static bool is_another_link(const facts *f, span line)
+{
+    static const char mark[] = " name=handover-";
+    size_t at = 0;
+    if (!span_find(line, span_text(mark), &at)) return false;
+    span name;
+    line = span_tail(line, at + strlen(mark));
+    if (!span_cut(&line, ' ', &name) || name.size != LINK_ID_SIZE) return false;
+    for (size_t i = 0; i < name.size; i++)
+        if (!isxdigit(name.at[i])) return false;
+    return !span_is(name, f->m->link_id);
+}
+
+static void check_other_move(facts *f, const char *id)
+{
+    const reply *r = NULL;
+    err ignored;
+    span line;
+    if (!engine_try(f->m->target, &f->memory, &r, &ignored, "CLIENT", "LIST")) return;
+    span rest = r->text;
+    while (r->kind == REPLY_BULK && span_cut(&rest, '\n', &line)) {
+        if (!is_another_link(f, line)) continue;
+        refuse(f, id,
+               "end it first ('migrate abort' with its work directory): two moves of one source "
+               "apply every write twice; accept only if the other one has another source and other "
+               "keys",
+               "another move writes to the target just now");
+        return;
+    }
+}
+
 static void check_databases(facts *f, const char *id)
 {
     uint64_t count = 0;
@@ -424,6 +457,7 @@ static const check_row checks[] = {
     {"modules", true, SIDE_SOURCE, check_modules},
     {"sentinel", true, SIDE_SOURCE, check_sentinel},
     {"target-not-empty", false, SIDE_TARGET, check_target_empty},
+    {"other-move", true, SIDE_TARGET, check_other_move},
     {"databases", false, SIDE_TARGET, check_databases},
     {"eviction", false, SIDE_TARGET, check_eviction},
     {"target-memory", true, SIDE_TARGET, check_target_memory},

@@ -208,3 +208,12 @@ def test_verify_without_addresses_takes_them_from_the_move_or_says_what_is_missi
     assert migration.status()["verification"]["result"] == "equal"
     bare = tool.handover("verify", source=pair.source, target=pair.target)
     assert bare.returncode == tool.USAGE and "--source" in bare.stderr
+
+
+def test_a_second_move_onto_the_same_target_is_refused(pair, migration):
+    """Two links of one source would apply every write twice."""
+    migration.start()
+    migration.wait_phase("in-sync")
+    with tool.Migration(pair.source, pair.target, tool.REPLACE_TARGET) as second:
+        done = second.dry_run()
+        assert done.returncode == tool.TARGET and "[other-move]" in done.stderr, done.stderr
