@@ -31,11 +31,11 @@ static bool replid_take(span word, psync_event *ret)
 
 static step answer_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
 {
-    span line;
+    span line = {0};
     step s = line_read(in, &line, e);
     if (s != STEP_DONE) return s;
     span rest = line;
-    span word;
+    span word = {0};
     bool some = span_cut(&rest, ' ', &word);
     assert(some);
     if (span_is(word, "+FULLRESYNC")) {
@@ -70,7 +70,7 @@ static step answer_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
 
 static step frame_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
 {
-    span line;
+    span line = {0};
     step s = line_read(in, &line, e);
     if (s != STEP_DONE) return s;
     ret->kind = PSYNC_SNAPSHOT_BEGIN;

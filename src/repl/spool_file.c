@@ -25,7 +25,7 @@ static uint64_t le_get(cursor *c, size_t size)
 void segment_head_write(const segment_head *h, uint8_t out[SEGMENT_HEAD_SIZE])
 {
     memset(out, 0, SEGMENT_HEAD_SIZE);
-    memcpy(out, magic, 8);
+    memcpy(out, magic, 8); /* NOLINT(bugprone-not-null*): bytes, no text */
     le_put(out + 8, 4, (uint64_t)h->lane);
     le_put(out + 16, 8, h->generation);
     le_put(out + 24, 8, h->start);

@@ -63,6 +63,7 @@ step reply_read(reply_reader *r, cursor *in, arena *memory, const reply **ret, e
 
 static inline bool reply_is_error(const reply *r)
 {
+    assert(r);
     return r->kind == REPLY_ERROR;
 }
 /* The value behind a name in a flat name, value, name, value array; NULL when it is not there. */
