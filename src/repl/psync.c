@@ -59,7 +59,7 @@ static step answer_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
         p->at = PSYNC_IN_STREAM;
         return STEP_DONE;
     }
-    if (line.at[0] != '-') {
+    if (!span_starts(line, "-")) {
         return err_at(e, ERR_FORMAT, in->offset, "not an answer to PSYNC: '%s'",
                       span_show(line).text);
     }
@@ -80,12 +80,12 @@ static step frame_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
         ret->size = UINT64_MAX;
         return STEP_DONE;
     }
-    if (line.at[0] == '$' && span_to_u64(span_tail(line, 1), &p->left)) {
+    if (span_starts(line, "$") && span_to_u64(span_tail(line, 1), &p->left)) {
         p->at = PSYNC_IN_SIZED;
         ret->size = p->left;
         return STEP_DONE;
     }
-    if (line.at[0] == '-') {
+    if (span_starts(line, "-")) {
         ret->kind = PSYNC_REFUSED;
         ret->bytes = span_tail(line, 1);
         return STEP_DONE;
