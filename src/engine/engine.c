@@ -88,6 +88,7 @@ bool engine_try_texts(
  * password among them. */
 static bool refuse_error(engine *s, const reply *r, span command, err *e)
 {
+    assert(r); /* a call that succeeded has an answer */
     if (!reply_is_error(r)) return true;
     size_t size = r->text.size;
     (void)span_find(r->text, span_text(", with args beginning with"), &size);
