@@ -275,6 +275,9 @@ static bool receiver_turn(receiver *r, err *e)
     bool due = deadline_left_ms(r->next_ack_ns) == 0 || atomic_exchange(&r->ack_asked, false);
     bool answered = r->psync.at != PSYNC_AT_ANSWER;
     if (due && answered && !ack_send(r, e)) return err_blame(e, SIDE_SOURCE);
+    /* Sending received as well: what lies here would wait for the next ACK, and when the buffer is
+     * full nobody would be told of more. */
+    if (due && answered && !input_drain(r, e)) return false;
     if (due && !answered) r->next_ack_ns = deadline_in_ms(ACK_EVERY_MS);
     if (!r->status.full && clock_ns() - r->status.heard_ns > SILENCE_MAX_MS * NS_PER_MS) {
         err_set(e, ERR_TIMEOUT, "the source was silent for %d s", SILENCE_MAX_MS / 1000);
