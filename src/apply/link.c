@@ -73,6 +73,7 @@ static bool plan_find(sync_link *l, start_plan *ret, err *e)
     spool_extent snapshot = spool_extent_get(l->context.spool, LANE_SNAPSHOT);
     spool_extent stream = spool_extent_get(l->context.spool, LANE_STREAM);
     *ret = plan_make(&origin, &snapshot, &stream, found, &c);
+    if (l->options.full_sync) *ret = (start_plan){.full_sync = true};
     ret->generation_used = found ? c.generation : 0;
     return true;
 }
@@ -161,6 +162,11 @@ link_status link_status_get(sync_link *l)
         if (s.lag_ms < 0) s.lag_ms = 0;
     }
     return s;
+}
+
+void link_full_sync(sync_link *l)
+{
+    receiver_full_sync(l->context.receiver);
 }
 
 void link_pause(sync_link *l, bool pause)

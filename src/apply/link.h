@@ -25,6 +25,7 @@ typedef struct {
     target_policy policy;
     bool flush_pass;             /* FLUSHALL, FLUSHDB, SWAPDB are passed on */
     unsigned target_rdb_version; /* of the footers of RESTORE */
+    bool full_sync;              /* what the target holds may be wrong: begin a new generation */
 } link_options;
 
 typedef enum {
@@ -83,6 +84,8 @@ void link_stop(sync_link *l);
 
 link_status link_status_get(sync_link *l);
 void link_pause(sync_link *l, bool pause);
+/* What the target holds may be wrong: begins a new generation. */
+void link_full_sync(sync_link *l);
 /* Whether everything up to the offset is answered by the target (R: drain means >=). */
 bool link_drained(sync_link *l, uint64_t offset);
 /* Waits for that; ERR_TIMEOUT names what is missing, ERR_STATE that the link stopped. */

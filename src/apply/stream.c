@@ -346,7 +346,7 @@ static void committed_publish(stream *s, group *g)
 }
 
 /* Nothing to commit: what was consumed is applied by being dropped. */
-static void nothing_publish(stream *s, group *g)
+static void nothing_publish(stream *s, group *g, bool reading)
 {
     pthread_mutex_lock(&s->x->shared->lock);
     link_progress *p = &s->x->shared->progress;
@@ -355,6 +355,8 @@ static void nothing_publish(stream *s, group *g)
         p->applied_wall_ms = g->wall_ms;
         p->dropped += g->dropped;
     }
+    /* Nothing is left: applied up to now, so the next byte is not as old as the last one. */
+    if (reading && s->window.size == s->at) p->applied_wall_ms = clock_wall_ms();
     pthread_mutex_unlock(&s->x->shared->lock);
     g->dropped = 0;
 }
@@ -405,7 +407,7 @@ step stream_step(stream *s, bool paused, bool *ret_idle, err *e)
     bool due = g->count > 0 || g->end - s->committed >= CHECKPOINT_BYTES ||
                (g->end > s->committed && deadline_left_ms(s->due_ns) == 0);
     if (!due) {
-        nothing_publish(s, g);
+        nothing_publish(s, g, build);
         return STEP_MORE;
     }
     if (!group_send(g, s->x, spool_reader_generation(s->reader), e)) return STEP_BAD;

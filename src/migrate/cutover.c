@@ -108,9 +108,15 @@ static bool verification_is_fresh(move *m, bool skip, err *e)
     if (skip) return true;
     if (!journal_verification_last(m->journal, &memory, &v, e)) return false;
     int64_t age_ms = clock_wall_ms() - v.at_ms;
-    if (v.at_ms > 0 && v.differences == 0 && age_ms <= VERIFICATION_AGE_MAX_MS) return true;
+    int64_t copied_ms = 0;
+    if (!journal_get_i64(m->journal, "generation_ms", 0, &copied_ms, e)) return false;
+    bool before_copy = v.at_ms > 0 && v.at_ms < copied_ms;
+    if (v.at_ms > 0 && !before_copy && v.differences == 0 && age_ms <= VERIFICATION_AGE_MAX_MS)
+        return true;
     if (v.at_ms == 0) {
         err_set(e, ERR_STATE, "the target was never verified");
+    } else if (before_copy) {
+        err_set(e, ERR_STATE, "the last verification is older than the last full copy");
     } else if (v.differences > 0) {
         err_set(e, ERR_STATE, "the last verification found %" PRIu64 " differences", v.differences);
     } else {
@@ -198,7 +204,8 @@ static bool step_release_expiries(attempt *a, err *e)
     release_result near = {0};
     int64_t guard_ms = 0;
     move *m = a->m;
-    if (!guard_far_find(m, &guard_ms, e) ||
+    if (!guard_far_find(m, &guard_ms, e) || !journal_relax(m->journal, false, e) ||
+        !journal_set_i64(m->journal, EXPIRIES_RELEASED, 1, e) ||
         !link_release_far(m->link, m->target, guard_ms, &far, e) || !lag_is_small(m, e) ||
         !link_release_near(m->link, m->target, guard_near_ms(link_status_get(m->link).lag_ms),
                            &near, e))
@@ -374,7 +381,12 @@ static bool attempt_undo(attempt *a, err *e)
     release_result held = {0};
     bool done = change_undo(a->m, CHANGE_FENCE, e) && change_undo(a->m, CHANGE_PAUSE, e);
     link_limit(a->m->link, UINT64_MAX);
-    return done && move_target(a->m, e) && link_hold_again(a->m->link, a->m->target, &held, e);
+    if (!done || !move_target(a->m, e) || !link_hold_again(a->m->link, a->m->target, &held, e)) {
+        log_warn("the expiries on the target could not be held again: a new full copy begins");
+        link_full_sync(a->m->link); /* the note in the journal stays until it has */
+        return false;
+    }
+    return journal_unset(a->m->journal, EXPIRIES_RELEASED, e);
 }
 
 /* Every way out leaves the journal strict. Answers false: it keeps the error that led here. */
@@ -428,7 +440,8 @@ static bool switched(move *m, err *e)
     if (!move_target(m, e) || !release_sweep(m->target, false, &swept, e)) return false;
     if (swept.released > 0)
         log_info("%" PRIu64 " more expiries released after the switch", swept.released);
-    return move_enter(m, JOURNAL_SWITCHED, "the target takes the writes", e);
+    return journal_unset(m->journal, EXPIRIES_RELEASED, e) &&
+           move_enter(m, JOURNAL_SWITCHED, "the target takes the writes", e);
 }
 
 bool cutover_run(move *m, const cutover_order *order, err *e)

@@ -3,6 +3,11 @@
 #pragma once
 #include "migrate/move.h"
 
+/* Set while expiries on the target may be real although the link goes on: from step 2 until they
+ * are held again, or the clients are on the target, or a new full copy has begun. A run that finds
+ * it may not believe the target: keys may have expired there that the source renewed (R16). */
+#define EXPIRIES_RELEASED "expiries_released"
+
 /* The whole cutover. On a miss before the switch hook began, everything is taken back and false is
  * answered (state as before); after it began, the state stays `fenced` and the operator decides. */
 bool cutover_run(move *m, const cutover_order *order, err *e) MUST_CHECK;

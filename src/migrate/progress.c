@@ -22,6 +22,7 @@ static void smooth(double *rate, uint64_t now, uint64_t before, double seconds)
 {
     double fresh = now >= before ? (double)(now - before) / seconds : 0;
     *rate = *rate <= 0 ? fresh : *rate * (1 - SMOOTHING) + fresh * SMOOTHING;
+    if (*rate < 0.01) *rate = 0;
 }
 
 /* 0 to 1; below 0 when nobody knows (a diskless snapshot has no size). */
@@ -41,11 +42,11 @@ static double eta_find(const move *m, const link_status *s)
         uint64_t total = s->receiver.snapshot_total ? s->receiver.snapshot_total
                          : s->snapshot.complete     ? s->snapshot.end
                                                     : 0;
-        if (!total || m->bytes_per_s <= 0) return -1;
+        if (!total || m->bytes_per_s < 1) return -1; /* it stands: nobody knows */
         return (double)(total - size_min(total, s->progress.snapshot_bytes)) / m->bytes_per_s;
     }
     if (s->phase != LINK_STREAM || s->lag_bytes == 0) return s->phase == LINK_STREAM ? 0 : -1;
-    return m->bytes_per_s > 0 ? (double)s->lag_bytes / m->bytes_per_s : -1;
+    return m->bytes_per_s >= 1 ? (double)s->lag_bytes / m->bytes_per_s : -1;
 }
 
 static const char *phase_name(link_phase phase)

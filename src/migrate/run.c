@@ -180,7 +180,9 @@ static bool state_follow(runner *r, const link_status *s, err *e)
     }
     if (fresh) {
         r->generation_seen = s->progress.generation;
-        if (!journal_set_i64(r->m.journal, "generation", (int64_t)r->generation_seen, e))
+        if (!journal_set_i64(r->m.journal, "generation", (int64_t)r->generation_seen, e) ||
+            !journal_set_i64(r->m.journal, "generation_ms", clock_wall_ms(), e) ||
+            !journal_unset(r->m.journal, EXPIRIES_RELEASED, e))
             return false;
     }
     /* The table knows one way out of a pause at a time; others go through it. */
@@ -542,6 +544,13 @@ static bool run_link(runner *r, err *e)
     int64_t generation = 0;
     if (!journal_get_i64(r->m.journal, "generation", 0, &generation, e)) return false;
     r->generation_seen = (uint64_t)generation;
+    int64_t released = 0;
+    if (!journal_get_i64(r->m.journal, EXPIRIES_RELEASED, 0, &released, e)) return false;
+    l.full_sync = released != 0;
+    if (l.full_sync) {
+        log_warn("a cutover was interrupted while expiries on the target were real: a new full "
+                 "copy begins");
+    }
     if (!link_start(&l, &link, e)) return false;
     pthread_mutex_lock(&r->m.lock);
     r->m.link = link;

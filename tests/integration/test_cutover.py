@@ -255,3 +255,33 @@ def test_a_source_that_restarts_while_the_operator_decides_overwrites_nothing(pa
     assert migration.command("cutover", "--force").returncode == tool.DONE
     assert migration.phase() == "switched"
     assert (target.get("balance"), target.get("new")) == (b"100", b"on the target")
+
+
+def test_expiries_made_real_by_a_killed_cutover_are_held_again_by_the_next_run(pair, migration, server):
+    with pair.source.client() as s, pair.target.client() as t:
+        for i in range(500):
+            s.set(f"k:{i}", "1", px=600_000)
+
+        def real():
+            return sum(0 < t.execute_command("PEXPIRETIME", f"k:{i}") < 2**45 for i in range(500))
+        migration.start()
+        migration.wait_caught_up()
+        assert real() == 0
+        generation = migration.status()["generation"]
+        with stopped_replica(pair, server):  # the cutover stays a second in step 7
+            s.set("so that", "the replica lacks something")
+            asked = threading.Thread(target=migration.command, args=("cutover", "--skip-verify"))
+            asked.start()
+            wait_until(lambda: migration.phase() == "fenced", 30, "the cutover being under way")
+            migration.kill()
+            asked.join()
+        assert real() == 500
+        # An application that renews them while nobody holds: the next run may not believe the target.
+        migration.start()
+        migration.wait_status(lambda st: st["generation"] > generation, "a new full copy")
+        migration.wait_caught_up()
+        assert real() == 0
+        assert s.incr("k:0") == 2
+        migration.wait_caught_up()
+        found = reader.compare(pair.source, pair.target, held_allowed=True)
+        assert found == [], reader.show(found)
