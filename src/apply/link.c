@@ -158,6 +158,7 @@ link_status link_status_get(sync_link *l)
     if (streaming && s.stream.end > s.progress.applied_offset) {
         s.lag_bytes = s.stream.end - s.progress.applied_offset;
         int64_t since = s.progress.applied_wall_ms;
+        if (s.progress.caught_up_wall_ms > since) since = s.progress.caught_up_wall_ms;
         s.lag_ms = since > 0 ? clock_wall_ms() - since : 0;
         if (s.lag_ms < 0) s.lag_ms = 0;
     }

@@ -41,11 +41,12 @@ typedef enum {
 typedef struct {
     uint64_t generation;
     uint64_t snapshot_keys;
-    uint64_t snapshot_bytes; /* applied */
-    uint64_t commands;       /* of the stream, applied */
-    uint64_t dropped;        /* messages, keep-alives */
-    uint64_t applied_offset; /* everything up to here is answered by the target */
-    int64_t applied_wall_ms; /* when the receiver read the last applied byte */
+    uint64_t snapshot_bytes;   /* applied */
+    uint64_t commands;         /* of the stream, applied */
+    uint64_t dropped;          /* messages, keep-alives */
+    uint64_t applied_offset;   /* everything up to here is answered by the target */
+    int64_t applied_wall_ms;   /* when the receiver read the last applied byte */
+    int64_t caught_up_wall_ms; /* when nothing was left to apply; 0: never yet */
     uint64_t checkpoint_offset;
     bool checkpoint_in_snapshot;
     uint64_t reconnects;

@@ -356,7 +356,7 @@ static void nothing_publish(stream *s, group *g, bool reading)
         p->dropped += g->dropped;
     }
     /* Nothing is left: applied up to now, so the next byte is not as old as the last one. */
-    if (reading && s->window.size == s->at) p->applied_wall_ms = clock_wall_ms();
+    if (reading && s->window.size == s->at) p->caught_up_wall_ms = clock_wall_ms();
     pthread_mutex_unlock(&s->x->shared->lock);
     g->dropped = 0;
 }
