@@ -111,6 +111,10 @@ static bool checkpoint_put(applier *a, const checkpoint *c, bool begin, err *e)
     x->shared->progress.generation = c->generation;
     x->shared->progress.checkpoint_offset = c->offset;
     x->shared->progress.checkpoint_in_snapshot = c->in_snapshot;
+    if (begin) { /* whoever sees the new generation must not see the old one's stream with it */
+        x->shared->progress.applied_offset = 0;
+        x->shared->phase = LINK_SNAPSHOT;
+    }
     pthread_mutex_unlock(&x->shared->lock);
     a->at = *c;
     return true;
