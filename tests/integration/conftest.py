@@ -34,7 +34,7 @@ def server():
 @pytest.fixture
 def pair(server):
     """A redis 7.0 source and a valkey 8.0 target, each with its own password."""
-    return types.SimpleNamespace(source=server(SOURCE_ENGINE, password="source-pw", options={"repl-backlog-size": "64mb"}),
+    return types.SimpleNamespace(source=server(SOURCE_ENGINE, password="source-pw", options={"repl-backlog-size": "512mb"}),
                                  target=server(TARGET_ENGINE, password="target-pw"))
 
 
