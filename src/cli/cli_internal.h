@@ -66,7 +66,7 @@ struct option_row {
     const char *name;
     const char *argument; /* how its value is called in the help; NULL for a flag */
     option_kind kind;
-    unsigned commands; /* bits 1 << enum command_id */
+    uint64_t commands; /* bits 1 << enum command_id */
     const char *help;
     const char *fallback; /* the default, written as a user would */
     const char *choices;  /* "auto|manual" */

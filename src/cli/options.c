@@ -1,10 +1,10 @@
 #include "cli/cli_internal.h"
 
-#define FOR(command) (1U << CMD_##command)
+#define FOR(command) (UINT64_C(1) << CMD_##command)
 #define FOR_MIGRATE                                                                                \
     (FOR(RUN) | FOR(STATUS) | FOR(PAUSE) | FOR(RESUME) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH))
 #define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
-#define FOR_ALL ((1U << CMD_COUNT) - 1)
+#define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
 #define GIB (1024 * MIB)
 #define SECOND_MS UINT64_C(1000)
 #define DAY_MS (SECOND_MS * 3600 * 24)

@@ -93,11 +93,8 @@ void report_add_paragraph(report *r, size_t section, const char *format, ...) PR
 void report_add_code(
     report *r, size_t section, const char *title, const char *language, const char *text);
 /* A table grows row by row: first its head, then cells, `column_count` a row. */
-size_t report_add_table(report *r,
-                        size_t section,
-                        const char *title,
-                        size_t column_count,
-                        const char *const *columns);
+size_t report_add_table(
+    report *r, size_t section, const char *title, size_t column_count, const char *const *columns);
 void report_add_row(report *r, size_t section, size_t part, const char *const *cells);
 /* Text in the report's own memory. */
 const char *report_printf(report *r, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -108,7 +105,7 @@ const char *report_shown(report *r, const void *at, size_t size, size_t max);
 void report_sort(report *r);
 /* Findings of that severity that nobody accepted. */
 size_t report_count(const report *r, severity s);
-const char *severity_name(severity s);      /* "block" "warn" "info" */
+const char *severity_name(severity s);       /* "block" "warn" "info" */
 const char *grade_level_name(grade_level l); /* "Low" "Medium" "High" "unknown" */
 
 /* "setting-unsupported" of "setting-unsupported:save". */
@@ -117,8 +114,8 @@ size_t finding_rule_size(const char *id);
 typedef enum { REPORT_TEXT, REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML } report_form;
 typedef struct {
     report_form form;
-    bool color;      /* of text: only for a terminal */
-    unsigned width;  /* of text, in columns; 0: 100 */
+    bool color;     /* of text: only for a terminal */
+    unsigned width; /* of text, in columns; 0: 100 */
 } report_view;
 /* The whole document. The caller frees `*ret` (malloc). */
 char *report_render(const report *r, const report_view *v);
