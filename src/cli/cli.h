@@ -25,6 +25,8 @@ int64_t cli_duration_ms(const struct cli_options *o, const char *name);
 uint64_t cli_count(const struct cli_options *o, const char *name);
 /* The texts of a list, in the order given. */
 size_t cli_list(const struct cli_options *o, const char *name, const char *const **ret);
+/* The words that are no options, in the order given: at least one when the command takes any. */
+size_t cli_operands(const struct cli_options *o, const char *const **ret);
 /* The password for that side, NULL when there is none. */
 const secret *cli_password(const struct cli_options *o, err_side side);
 

@@ -38,6 +38,10 @@ struct command {
     unsigned touches;
     bool hidden;
     cli_command *run;
+    /* Words that are no options: what they are called in messages, and how many there may be. One
+     * is needed; NULL: none are taken. "-" is such a word (standard input), "--x" never is. */
+    const char *operand;
+    size_t operand_max;
 };
 
 extern const struct command cli_commands[CMD_COUNT];
@@ -94,6 +98,8 @@ struct cli_options {
     arena a;
     const struct command *command;
     struct option_value values[OPTION_ROW_COUNT];
+    const char **operands;
+    size_t operand_count;
     secret passwords[3]; /* by err_side */
 };
 

@@ -217,14 +217,27 @@ static bool option_refuse(const char *name, const struct command *c, err *e)
     return err_hint(e, "'handover %s --help' lists the options", c->path);
 }
 
-/* One option and its value; *ret_used says how many words they were. */
+/* A word that is no option. */
+static bool operand_read(struct cli_options *o, const char *word, err *e)
+{
+    const struct command *c = o->command;
+    if (!c->operand || o->operand_count == c->operand_max || *word == '\0') {
+        (void)err_set(e, ERR_USAGE, "'%s' is not expected here",
+                      secret_in_url(word) ? "a URL" : span_show(span_text(word)).text);
+        return err_hint(e, "usage: handover %s %s", c->path, c->synopsis);
+    }
+    if (!o->operands) o->operands = arena_alloc(&o->a, c->operand_max * sizeof *o->operands);
+    o->operands[o->operand_count++] = arena_text(&o->a, span_text(word));
+    return true;
+}
+
+/* One option and its value, or an operand; *ret_used says how many words they were. */
 static bool word_read(struct cli_options *o, int count, char *const *words, int *ret_used, err *e)
 {
     const char *word = words[0];
     if (strncmp(word, "--", 2) != 0 || word[2] == '\0') {
-        (void)err_set(e, ERR_USAGE, "'%s' is not expected here",
-                      secret_in_url(word) ? "a URL" : span_show(span_text(word)).text);
-        return err_hint(e, "usage: handover %s %s", o->command->path, o->command->synopsis);
+        *ret_used = 1;
+        return operand_read(o, word, e);
     }
     const char *equals = strchr(word, '=');
     size_t size = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
@@ -288,6 +301,10 @@ bool options_parse(int count,
         int used = 0;
         if (!word_read(ret, count - at, words + at, &used, e)) return false;
         at += used;
+    }
+    if (c->operand && ret->operand_count == 0) {
+        (void)err_set(e, ERR_USAGE, "%s is missing", c->operand);
+        return err_hint(e, "usage: handover %s %s", c->path, c->synopsis);
     }
     if (!environment_read(ret, env, e)) return false;
     const struct option_row *config = option_find("config", c);
@@ -363,6 +380,13 @@ size_t cli_list(const struct cli_options *o, const char *name, const char *const
     const struct option_value *value = look(o, name, 1U << OPTION_LIST);
     *ret = value->list;
     return value->count;
+}
+
+size_t cli_operands(const struct cli_options *o, const char *const **ret)
+{
+    assert(o->command->operand);
+    *ret = o->operands;
+    return o->operand_count;
 }
 
 const secret *cli_password(const struct cli_options *o, err_side side)
