@@ -36,43 +36,45 @@ const struct command cli_commands[CMD_COUNT] = {
          "empty, unless --target-policy says merge (its other keys stay) or replace (they "
          "go).",
          TOUCHES_WORKDIR | READS_SOURCE | WRITES_SOURCE | READS_TARGET | WRITES_TARGET, false,
-         cmd_migrate_run},
+         cmd_migrate_run, NULL, 0},
     [CMD_STATUS] = {"migrate status", "--workdir DIR [--json]", "where the move stands",
                     "Answers also when nothing runs: then with what was last known, and when.",
-                    TOUCHES_WORKDIR, false, cmd_migrate_status},
+                    TOUCHES_WORKDIR, false, cmd_migrate_status, NULL, 0},
     [CMD_PAUSE] = {"migrate pause", "--workdir DIR", "stop writing to the target for a while",
                    "The source is still read, into the spool, so that nothing has to start over.",
-                   TOUCHES_WORKDIR, false, cmd_migrate_pause},
+                   TOUCHES_WORKDIR, false, cmd_migrate_pause, NULL, 0},
     [CMD_RESUME] = {"migrate resume", "--workdir DIR", "end a pause",
                     "Goes on where the pause began. To continue a move whose process ended, use "
                     "'migrate run'.",
-                    TOUCHES_WORKDIR, false, cmd_migrate_resume},
+                    TOUCHES_WORKDIR, false, cmd_migrate_resume, NULL, 0},
     [CMD_CUTOVER] =
         {"migrate cutover", "--workdir DIR [options]",
          "hold the writes, drain, fence the source, switch",
          "Asks the running 'migrate run'. Until the switch hook has started, a missed "
          "deadline goes back by itself and writes resume on the source. --dry-run prints "
          "every command with its deadline.",
-         TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_cutover},
+         TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_cutover, NULL, 0},
     [CMD_ABORT] = {"migrate abort", "--workdir DIR [options]",
                    "give the move up and take back every change",
                    "The source stays as it was. What was written to the target stays there.",
-                   TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_abort},
+                   TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_abort, NULL,
+                   0},
     [CMD_FINISH] = {"migrate finish", "--workdir DIR [options]",
                     "end the move after the switch: the point of no return",
                     "Takes back the changes that the move made on both sides. After this there is "
                     "no rollback.",
-                    TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_finish},
+                    TOUCHES_WORKDIR | WRITES_SOURCE | WRITES_TARGET, false, cmd_migrate_finish,
+                    NULL, 0},
     [CMD_VERIFY] = {"verify", "--source URL --target URL [options]",
                     "compare two servers, live, in both directions",
                     "Finds keys that are missing, extra, or different in value or TTL. Differences "
                     "that writes under way explain are looked at again. Exit 1 when some remain.",
-                    READS_SOURCE | READS_TARGET | TOUCHES_WORKDIR, false, cmd_verify},
+                    READS_SOURCE | READS_TARGET | TOUCHES_WORKDIR, false, cmd_verify, NULL, 0},
     [CMD_HELP] = {"help", "[COMMAND]", "this overview, or the help of a command",
-                  "The same as COMMAND --help.", 0, false, run_help},
+                  "The same as COMMAND --help.", 0, false, run_help, NULL, 0},
     [CMD_VERSION] = {"version", "", "the version, and the date of the tables it knows",
-                     "The same as --version.", 0, false, run_version},
-    [CMD_MAN] = {"man", "", "print the manual page", "For 'make docs'.", 0, true, run_man},
+                     "The same as --version.", 0, false, run_version, NULL, 0},
+    [CMD_MAN] = {"man", "", "print the manual page", "For 'make docs'.", 0, true, run_man, NULL, 0},
 };
 
 bool command_in_group(const struct command *c, const char *group)
