@@ -3,8 +3,10 @@
  * A report is a document: a head (facts), grades, a verdict, findings, and sections of paragraphs,
  * tables and code. Whoever judges fills it; text, JSON, Markdown and HTML are four views of the
  * same thing, so that nothing is said in one and missing in another. It owns all its text in one
- * arena; everything handed in is copied. Text is UTF-8; bytes from outside go in through
- * report_shown(). Secrets never go in. */
+ * arena; everything handed in is copied. Text is UTF-8: what is not, control characters but the
+ * line feed, and characters that turn the direction of writing become \xNN or \uNNNN at this
+ * door, so that no form can be broken by them. Bytes from outside are cut by report_shown().
+ * Secrets never go in. */
 #pragma once
 #include "base/err.h"
 #include "base/mem.h"
@@ -46,7 +48,7 @@ typedef struct {
     size_t column_count;
     const char *const *columns;
     size_t row_count;
-    const char *const *cells; /* row_count * column_count, row by row; NULL: empty */
+    const char **cells; /* row_count * column_count, row by row; NULL: empty */
 } report_part;
 
 typedef struct {
@@ -61,6 +63,8 @@ typedef struct {
     const char *value;
 } report_fact;
 
+#define REPORT_COLUMNS_MAX 16 /* of a table */
+
 /* The fields are read freely; they are changed by the functions below only. */
 typedef struct {
     arena memory;
@@ -68,6 +72,7 @@ typedef struct {
     const char *title;
     const char *made_at; /* ISO 8601, UTC */
     const char *verdict; /* one line */
+    const char *kind;    /* what follows from the grades, one line; NULL: not graded */
     size_t fact_count;
     report_fact *facts;
     size_t grade_count;
@@ -82,6 +87,7 @@ report *report_new(const char *command, const char *title);
 void report_free(report *r);
 
 void report_set_verdict(report *r, const char *format, ...) PRINTF_LIKE(2, 3);
+void report_set_kind(report *r, const char *format, ...) PRINTF_LIKE(2, 3);
 void report_add_fact(report *r, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
 void report_add_grade(report *r, const grade *g);
 /* Copies it. A second finding of the same id is dropped: the first, with its evidence, stands. */
@@ -98,13 +104,14 @@ size_t report_add_table(
 void report_add_row(report *r, size_t section, size_t part, const char *const *cells);
 /* Text in the report's own memory. */
 const char *report_printf(report *r, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Bytes from outside as UTF-8 text: printable as it is, others \xNN, at most `max` bytes. */
+/* Bytes from outside as one line of text: at most `max` of them, then "...". */
 const char *report_shown(report *r, const void *at, size_t size, size_t max);
 
 /* Blockers first, then warnings, then the rest; accepted ones last in each. Stable. */
 void report_sort(report *r);
-/* Findings of that severity that nobody accepted. */
+/* Findings of that severity that nobody accepted; and those that somebody did. */
 size_t report_count(const report *r, severity s);
+size_t report_count_accepted(const report *r);
 const char *severity_name(severity s);       /* "block" "warn" "info" */
 const char *grade_level_name(grade_level l); /* "Low" "Medium" "High" "unknown" */
 
@@ -117,10 +124,12 @@ typedef struct {
     bool color;     /* of text: only for a terminal */
     unsigned width; /* of text, in columns; 0: 100 */
 } report_view;
-/* The whole document. The caller frees `*ret` (malloc). */
+/* The whole document. The caller frees it. */
 char *report_render(const report *r, const report_view *v);
 
 /* Silences findings by a file of accepted ids (YAML: a list of {id, reason, until}). What has run
  * out, or names nothing that was found, becomes a finding of its own ("accepted-expired:…",
- * "accepted-unused:…"). `today` is YYYY-MM-DD. ERR_USAGE names the line that cannot be read. */
+ * "accepted-unused:…"), in REPORT_ACCEPT_AREA. `today` is YYYY-MM-DD; a day named by `until` still
+ * counts. ERR_USAGE names the line that cannot be read, and then nothing is changed. */
+#define REPORT_ACCEPT_AREA "Acceptance"
 bool report_accept(report *r, const char *path, span yaml, const char *today, err *e) MUST_CHECK;
