@@ -1,4 +1,5 @@
 #include "cli/cli_internal.h"
+#include "knowledge/knowledge.h"
 
 #define OPTION_COLUMN 31
 #define COMMAND_COLUMN 19
@@ -10,7 +11,7 @@ const char *cli_version(void)
 
 void help_version(FILE *out)
 {
-    (void)fprintf(out, "handover %s\ntables: none yet\n", cli_version());
+    (void)fprintf(out, "handover %s\ntables of %s\n", cli_version(), knowledge_date());
 }
 
 /* Words from `column` to HELP_COLUMNS; the cursor stands at `at`. Ends the line. */

@@ -455,7 +455,7 @@ static void the_program_answers_with_the_right_exit_code_and_stream(void **state
         {"", 2, NULL, "usage: handover COMMAND"},
         {"--help", 0, "usage: handover COMMAND", NULL},
         {"help", 0, "usage: handover COMMAND", NULL},
-        {"--version", 0, "tables: none yet", NULL},
+        {"--version", 0, "tables of 20", NULL},
         {"version", 0, "handover 0.", NULL},
         {"man", 0, ".TH HANDOVER 1", NULL},
         {"migrate", 2, NULL, "usage: handover migrate COMMAND"},

@@ -1,0 +1,56 @@
+#include "knowledge/knowledge_internal.h"
+
+/* The next number of a dotted version, 0 when there is none. */
+static uint64_t number_cut(span *rest)
+{
+    uint64_t number = 0;
+    size_t at = 0;
+    for (; at < rest->size && rest->at[at] >= '0' && rest->at[at] <= '9' && at < 9; at++)
+        number = number * 10 + (uint64_t)(rest->at[at] - '0');
+    if (at < rest->size && rest->at[at] == '.') {
+        *rest = span_tail(*rest, at + 1);
+    } else {
+        *rest = (span){0};
+    }
+    return number;
+}
+
+int version_compare(span a, span b)
+{
+    while (a.size > 0 || b.size > 0) {
+        uint64_t left = number_cut(&a);
+        uint64_t right = number_cut(&b);
+        if (left != right) return left < right ? -1 : 1;
+    }
+    return 0;
+}
+
+static bool range_holds(span version, span range)
+{
+    span low = {0};
+    bool is_closed = range.at[range.size - 1] == ']';
+    span inside = span_of(range.at + 1, range.size - 2);
+    if (!span_cut(&inside, ',', &low)) return true;
+    if (version_compare(version, low) < 0) return false;
+    if (inside.size == 0) return true;
+    int high = version_compare(version, inside);
+    return is_closed ? high <= 0 : high < 0;
+}
+
+bool version_in_range(span version, span text)
+{
+    size_t at = 0;
+    if (span_find(text, span_text("<"), &at))
+        return version_compare(version, span_tail(text, at + 1)) < 0;
+    if (!span_find(text, span_text("["), &at)) return true;
+    for (size_t end = at + 1; end < text.size; end++) {
+        if (text.at[end] == ')' || text.at[end] == ']')
+            return range_holds(version, span_of(text.at + at, end + 1 - at));
+    }
+    return true;
+}
+
+bool text_same(const char *a, const char *b)
+{
+    return span_is_nocase(span_text(a), b);
+}
