@@ -27,10 +27,10 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static const struct embedded_file *embedded(const char *name)
 {
-    for (const struct embedded_file *f = embedded_files; f->name; f++)
-        if (strncmp(f->name, name, strlen(name)) == 0 &&
-            strcmp(f->name + strlen(name), ".tsv") == 0)
-            return f;
+    size_t size = strlen(name);
+    for (const struct embedded_file *f = embedded_files; f->name; f++) {
+        if (strncmp(f->name, name, size) == 0 && strcmp(f->name + size, ".tsv") == 0) return f;
+    }
     return NULL;
 }
 
@@ -129,9 +129,10 @@ const char *knowledge_cell(const knowledge_table *t, size_t row, const char *col
 const char *knowledge_date(void)
 {
     const char *oldest = knowledge_at(0)->date;
-    for (unsigned i = 1; i < TABLE_COUNT; i++)
-        if (strcmp(knowledge_at((table_id)i)->date, oldest) < 0)
-            oldest = knowledge_at((table_id)i)->date;
+    for (unsigned i = 1; i < TABLE_COUNT; i++) {
+        const char *date = knowledge_at((table_id)i)->date;
+        if (strcmp(date, oldest) < 0) oldest = date;
+    }
     return oldest;
 }
 
