@@ -60,3 +60,6 @@ bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e) MUST_
 
 /* The six grades by the written rule over findings, the kind of migration, the verdict line. */
 void audit_grade(report *r);
+
+/* A whole file, into the facts' memory. */
+bool audit_file_read(const char *path, arena *memory, span *ret, err *e) MUST_CHECK;
