@@ -36,7 +36,7 @@ static char escape_read(word_reader *r)
     int low = hex_digit(peek(r, 2));
     if (c == 'x' && high >= 0 && low >= 0) {
         r->at += 3;
-        return (char)(high << 4 | low);
+        return (char)(uint8_t)((unsigned)high << 4 | (unsigned)low);
     }
     r->at++;
     const char *found = c ? strchr(letters, c) : NULL;

@@ -21,9 +21,10 @@ typedef struct {
 
 static void config_take(live_reader *r, const reply *a)
 {
-    for (size_t i = 0; i + 1 < a->count; i += 2)
+    for (size_t i = 0; i + 1 < a->count; i += 2) {
         settings_add_running(r->f, r->n, (const char *)a->items[i].text.at,
                              (const char *)a->items[i + 1].text.at);
+    }
 }
 
 static void clients_take(live_reader *r, const reply *a)
