@@ -27,7 +27,7 @@ static uint8_t peek(const word_reader *r, size_t ahead)
 }
 
 /* Behind a backslash in double quotes. */
-static char escape_read(word_reader *r)
+static uint8_t escape_read(word_reader *r)
 {
     static const char letters[] = "nrtba";
     static const char values[] = "\n\r\t\b\a";
@@ -36,11 +36,11 @@ static char escape_read(word_reader *r)
     int low = hex_digit(peek(r, 2));
     if (c == 'x' && high >= 0 && low >= 0) {
         r->at += 3;
-        return (char)(uint8_t)((unsigned)high << 4 | (unsigned)low);
+        return (uint8_t)(high << 4 | low);
     }
     r->at++;
     const char *found = c ? strchr(letters, c) : NULL;
-    return found ? values[found - letters] : (char)c;
+    return found ? (uint8_t)values[found - letters] : c;
 }
 
 /* A quoted part, its opening quote eaten; false: it is not closed, or something follows it. */
@@ -50,7 +50,7 @@ static bool quoted_read(word_reader *r, uint8_t quote, char *out, size_t *size)
         uint8_t c = r->in.at[r->at++];
         if (c == quote) return r->at == r->in.size || is_blank(r->in.at[r->at]);
         if (c == '\\' && quote == '"' && r->at < r->in.size) {
-            out[(*size)++] = escape_read(r);
+            out[(*size)++] = (char)escape_read(r);
         } else if (c == '\\' && quote == '\'' && peek(r, 0) == '\'') {
             out[(*size)++] = '\'';
             r->at++;
