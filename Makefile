@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 python := /usr/bin/python3
 seconds ?= 60
 
-.PHONY: all setup setup-run setup-test setup-lint engines demo test bench fuzz soak fmt lint docs clean help
+.PHONY: all setup setup-run setup-test setup-lint engines engines-all demo test bench fuzz soak fmt lint docs clean help
 
 all: setup build/build.ninja ## build/handover
 	@ninja -C build $(if $(V),-v,--quiet)
@@ -22,6 +22,8 @@ setup-lint:
 	@tools/setup.sh build lint
 engines:
 	@tools/engines.sh
+engines-all:
+	@tools/engines.sh all
 
 build/build.ninja:
 	@echo "build: build/handover, for the first time (about a minute)"
@@ -31,7 +33,7 @@ build/build.ninja:
 demo: setup-run all engines ## a whole move on this machine, on real engines, under live writes
 	@$(python) demo/demo.py
 
-test: setup-test engines ## unit, integration, sanitizer and short fuzz runs; the last line counts
+test: setup-test engines-all ## unit, integration, sanitizer and short fuzz runs; the last line counts
 	@tools/test.sh
 
 bench: setup-run all engines ## full sync beside replicaof; table and build/bench/*.json (args=--small)
