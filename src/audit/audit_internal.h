@@ -48,6 +48,21 @@ extern const audit_rule_set audit_operations;
 extern const audit_rule_set audit_monitoring;
 extern const audit_rule_set audit_boundary;
 
+/* All of them, in the order of the report, and the rows of what accepting adds (`judge` NULL
+ * there); NULL: no more. */
+const audit_rule_set *audit_rule_set_at(size_t n);
+/* The row of a finding's rule; NULL is our mistake. */
+const audit_rule_row *audit_rule_row_find(const char *id);
+const char *audit_dimension_name(audit_dimension d); /* "" for none */
+
+/* Two words that the grading goes by: a rule with this at the front says that something could not
+ * be read; a blocker whose action begins so has no way around it. */
+#define AUDIT_UNREAD "unread"
+#define AUDIT_STAY "stay self-managed"
+
+/* Every duty of the table has its row in rule_boundary.c, and no other is there. */
+bool audit_boundary_is_whole(void);
+
 /* --- collectors ------------------------------------------------------------------------------ */
 
 /* From a running server and, in a cluster, each of its members. Sends only commands that read and
