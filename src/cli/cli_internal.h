@@ -18,6 +18,7 @@ enum command_id {
     CMD_HELP,
     CMD_VERSION,
     CMD_MAN,
+    CMD_FINDINGS,
     CMD_COUNT
 };
 

@@ -1,3 +1,4 @@
+#include "audit/findings_page.h"
 #include "cli/cli_internal.h"
 
 static bool run_help(const struct cli_options *o, int *ret_exit, err *e)
@@ -24,6 +25,15 @@ static bool run_man(const struct cli_options *o, int *ret_exit, err *e)
     (void)ret_exit;
     (void)e;
     man_page(stdout);
+    return true;
+}
+
+static bool run_findings(const struct cli_options *o, int *ret_exit, err *e)
+{
+    (void)o;
+    (void)ret_exit;
+    (void)e;
+    audit_findings_page(stdout);
     return true;
 }
 
@@ -75,6 +85,8 @@ const struct command cli_commands[CMD_COUNT] = {
     [CMD_VERSION] = {"version", "", "the version, and the date of the tables it knows",
                      "The same as --version.", 0, false, run_version, NULL, 0},
     [CMD_MAN] = {"man", "", "print the manual page", "For 'make docs'.", 0, true, run_man, NULL, 0},
+    [CMD_FINDINGS] = {"findings", "", "print the page of the audit's findings", "For 'make docs'.",
+                      0, true, run_findings, NULL, 0},
 };
 
 bool command_in_group(const struct command *c, const char *group)
