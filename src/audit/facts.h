@@ -35,7 +35,7 @@ typedef struct {
     double usec_per_call;
 } fact_command;
 
-/* One row of CLIENT LIST. */
+/* One row of CLIENT LIST; what is not told is "". */
 typedef struct {
     const char *address; /* without the port */
     const char *local;   /* laddr: what the client connected to; "" before 6.2 */

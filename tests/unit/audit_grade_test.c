@@ -236,7 +236,14 @@ static void every_finding_has_a_row_and_stands_in_its_area(void **state)
                                 "- alert: B\n  expr: redis_cluster_slots_fail > 0\n"
                                 "- alert: C\n  expr: redis_unheard_of > 0\n"
                                 "- alert: D\n  expr: redis_memory_used_bytes > 1\n";
-    fact_client client = {.address = "10.0.0.9", .name = "redis_exporter"};
+    fact_client client = {.address = "10.0.0.9",
+                          .local = "",
+                          .name = "redis_exporter",
+                          .lib_name = "",
+                          .lib_version = "",
+                          .user = "default",
+                          .last_command = "info",
+                          .flags = "N"};
     fact_setting save = {.name = "save", .running = "60 1"};
     audit_node node = {.address = "10.0.0.5:6379",
                        .client_count = 1,
