@@ -80,9 +80,10 @@ struct option_row {
     err_side side;
     bool command_line_only; /* not in a configuration file */
     bool needed;
+    bool in_other_help; /* the help of another row names it: the screen is small */
 };
 
-#define OPTION_ROW_COUNT 31
+#define OPTION_ROW_COUNT 39
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;

@@ -100,6 +100,8 @@ void help_command(FILE *out, const struct command *c)
     (void)fprintf(out, "usage: handover %s%s%s\n\n", c->path, space, c->synopsis);
     wrap(out, 0, 0, c->about);
     (void)fputc('\n', out);
-    for (size_t i = 0; i < OPTION_ROW_COUNT; i++)
-        if (option_taken_by(&cli_option_rows[i], c)) option_line(out, &cli_option_rows[i]);
+    for (size_t i = 0; i < OPTION_ROW_COUNT; i++) {
+        const struct option_row *row = &cli_option_rows[i];
+        if (option_taken_by(row, c) && !row->in_other_help) option_line(out, row);
+    }
 }

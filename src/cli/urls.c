@@ -2,6 +2,24 @@
 
 #include "journal/journal.h"
 
+/* The parts of TLS that stand beside the URL. */
+static bool tls_read(const struct cli_options *o, const char *name, engine_url *u, err *e)
+{
+    for (size_t i = 0; i < ENGINE_TLS_COUNT; i++) {
+        char option[32];
+        (void)snprintf(option, sizeof option, "%s-%s", name, engine_tls_names[i]);
+        const char *text = cli_text(o, option);
+        if (!text) continue;
+        if (u->host && !u->tls) {
+            (void)err_set(e, ERR_USAGE, "--%s is given, but the URL of --%s is without TLS", option,
+                          name);
+            return err_hint(e, "write it as rediss://");
+        }
+        u->tls_parts[i] = mem_text(span_text(text));
+    }
+    return true;
+}
+
 static bool
 url_read(const struct cli_options *o, const char *name, err_side side, engine_url *ret, err *e)
 {
@@ -9,10 +27,9 @@ url_read(const struct cli_options *o, const char *name, err_side side, engine_ur
     const secret *password = cli_password(o, side);
     engine_url u = {0};
     if (text && !engine_url_parse(text, &u, e)) return err_wrap(e, "--%s", name);
-    if (u.tls) {
+    if (!tls_read(o, name, &u, e)) {
         engine_url_clear(&u);
-        (void)err_set(e, ERR_USAGE, "--%s: rediss:// (TLS) is not there yet", name);
-        return err_hint(e, "use redis:// through a tunnel you trust until the release that has it");
+        return false;
     }
     if (password) secret_set(&u.password, secret_span(password));
     *ret = u;
@@ -41,6 +58,16 @@ static bool url_complete(struct journal *j, const char *name, engine_url *url, e
     }
     if (!engine_url_parse(known, &from_journal, e)) return false;
     if (url->password.at) secret_set(&from_journal.password, secret_span(&url->password));
+    for (size_t i = 0; i < ENGINE_TLS_COUNT; i++) {
+        char key[32];
+        const char *part = url->tls_parts[i];
+        (void)snprintf(key, sizeof key, "%s-%s", name, engine_tls_names[i]);
+        if (!part && !journal_get(j, key, &memory, &part, e)) {
+            engine_url_clear(&from_journal);
+            return false;
+        }
+        if (part) from_journal.tls_parts[i] = mem_text(span_text(part));
+    }
     engine_url_clear(url);
     *url = from_journal;
     return true;

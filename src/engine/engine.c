@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/info.h"
+#include "engine/secured.h"
 
 #define BUFFER_MAX_DEFAULT (1024 * MIB)
 #define ANSWER_SHOWN_MAX ((size_t)200) /* of a server's error, in ours */
@@ -16,6 +17,8 @@ struct engine {
 
 static bool engine_fail(engine *s, err *e)
 {
+    const net_tls_facts *tls = s->conn ? net_conn_tls(s->conn) : NULL;
+    if (tls) secured_hint(tls->problem, s->side, e);
     err_blame(e, s->side);
     return false;
 }
@@ -152,15 +155,17 @@ static bool greet(engine *s, const engine_options *o, err *e)
 
 bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e)
 {
-    if (o->url->tls) {
-        err_set(e, ERR_USAGE, "rediss:// (TLS) is not there yet");
-        err_hint(e, "use redis:// through a tunnel you trust, or wait for the release that has it");
-        return false;
-    }
+    net_trace trace = {0};
+    net_tls tls = {.ca = o->url->tls_parts[ENGINE_TLS_CA],
+                   .certificate = o->url->tls_parts[ENGINE_TLS_CERT],
+                   .key = o->url->tls_parts[ENGINE_TLS_KEY],
+                   .name = o->url->tls_parts[ENGINE_TLS_NAME]};
     net_target target = {.host = o->url->host,
                          .port = o->url->port,
                          .in_max = o->in_max ? o->in_max : BUFFER_MAX_DEFAULT,
-                         .out_max = o->out_max ? o->out_max : BUFFER_MAX_DEFAULT};
+                         .out_max = o->out_max ? o->out_max : BUFFER_MAX_DEFAULT,
+                         .tls = o->url->tls ? &tls : NULL,
+                         .trace = &trace};
     engine *s = mem_alloc(sizeof *s);
     s->side = o->side;
     s->timeout_ms = o->timeout_ms;
@@ -168,6 +173,9 @@ bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e)
         *ret = s;
         return true;
     }
+    secured_explain(l, &target, o->side, e);
+    if (trace.stage == NET_STAGE_OPEN && !o->url->tls && e->kind == ERR_IO)
+        err_hint(e, "a server that wants TLS ends plain connections so: then write rediss://");
     (void)engine_fail(s, e);
     engine_free(s);
     return false;
@@ -200,8 +208,10 @@ bool engine_info(engine *s, arena *memory, const char *section, span *ret, err *
     const reply *r = NULL;
     bool done = section ? engine_ask(s, memory, &r, e, "INFO", section)
                         : engine_ask(s, memory, &r, e, "INFO");
-    if (done) *ret = r->text;
-    return done;
+    if (!done) return false;
+    assert(r);
+    *ret = r->text;
+    return true;
 }
 
 bool engine_config(engine *s, arena *memory, const char *name, span *ret, err *e)

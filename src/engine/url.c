@@ -14,6 +14,13 @@ typedef struct {
 static const scheme schemes[] = {
     {"redis://", false}, {"valkey://", false}, {"rediss://", true}, {"valkeys://", true}};
 
+const char *const engine_tls_names[ENGINE_TLS_COUNT] = {
+    [ENGINE_TLS_CA] = "ca",
+    [ENGINE_TLS_CERT] = "cert",
+    [ENGINE_TLS_KEY] = "key",
+    [ENGINE_TLS_NAME] = "tls-name",
+};
+
 static int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9') return c - '0';
@@ -155,6 +162,8 @@ void engine_url_clear(engine_url *u)
     free(u->host);
     free(u->user);
     secret_clear(&u->password);
+    for (size_t i = 0; i < ENGINE_TLS_COUNT; i++)
+        free(u->tls_parts[i]);
     *u = (engine_url){0};
 }
 
@@ -162,6 +171,8 @@ engine_url engine_url_copy(const engine_url *u)
 {
     engine_url copy = {.port = u->port, .db = u->db, .tls = u->tls};
     copy.host = mem_text(span_text(u->host));
+    for (size_t i = 0; i < ENGINE_TLS_COUNT; i++)
+        if (u->tls_parts[i]) copy.tls_parts[i] = mem_text(span_text(u->tls_parts[i]));
     if (u->user) copy.user = mem_text(span_text(u->user));
     if (u->password.at) secret_set(&copy.password, secret_span(&u->password));
     return copy;

@@ -1,19 +1,31 @@
 /* engine/url.h: where a server is and who we are there: redis://[user[:password]@]host[:port][/db].
  *
  * The password is percent-decoded into a secret; everything shown to people leaves it out.
- * "rediss" (TLS) is understood and refused by the callers that cannot do it yet. */
+ * "rediss" is TLS; what it needs beyond the URL (files, a name) is kept beside it. */
 #pragma once
 #include "base/err.h"
 #include "base/secret.h"
 
 #define ENGINE_PORT_DEFAULT 6379
 
+/* What TLS may need beyond the URL; none has to be given. */
+typedef enum {
+    ENGINE_TLS_CA,   /* file or directory: whom to trust instead of the system's list */
+    ENGINE_TLS_CERT, /* file: who we are */
+    ENGINE_TLS_KEY,  /* file: the key of that */
+    ENGINE_TLS_NAME, /* no file: what the certificate must be for instead of the host */
+    ENGINE_TLS_COUNT
+} engine_tls_part;
+/* "ca", "cert", "key", "tls-name": of options ("--source-ca") and of what a journal keeps. */
+extern const char *const engine_tls_names[ENGINE_TLS_COUNT];
+
 typedef struct {
     char *host; /* a name or address; a path for a Unix socket */
     uint16_t port;
     int db;
     bool tls;
-    char *user; /* NULL: the default user */
+    char *tls_parts[ENGINE_TLS_COUNT]; /* NULL: not given */
+    char *user;                        /* NULL: the default user */
     secret password;
 } engine_url;
 

@@ -1,5 +1,6 @@
 #include "migrate/move.h"
 
+#include <errno.h>
 #include <sys/random.h>
 
 #include "base/log.h"
@@ -45,6 +46,43 @@ void move_link_stop(move *m)
     link_stop(link);
 }
 
+/* Another run may begin in another directory. */
+static bool path_whole(engine_tls_part part, char **text, err *e)
+{
+    if (part == ENGINE_TLS_NAME) return true;
+    char *whole = realpath(*text, NULL);
+    if (!whole) {
+        int problem = errno;
+        (void)err_sys(e, problem, "open '%s'", *text);
+        e->kind = ERR_USAGE;
+        return err_hint(e, "give a file that exists and that you may read");
+    }
+    free(*text);
+    *text = whole;
+    return true;
+}
+
+/* What TLS needs, as given now or as the journal knows it; given again it may be another: files
+ * are renewed. */
+static bool tls_note(move *m, const char *name, const engine_url *given, engine_url *u, err *e)
+{
+    for (size_t i = 0; i < ENGINE_TLS_COUNT && u->tls; i++) {
+        CLEANUP(arena_clear) arena memory = {0};
+        const char *known = NULL;
+        char key[32];
+        (void)snprintf(key, sizeof key, "%s-%s", name, engine_tls_names[i]);
+        if (!journal_get(m->journal, key, &memory, &known, e)) return false;
+        const char *now = given->tls_parts[i] ? given->tls_parts[i] : known;
+        if (!now) continue;
+        free(u->tls_parts[i]);
+        u->tls_parts[i] = mem_text(span_text(now));
+        if (!path_whole((engine_tls_part)i, &u->tls_parts[i], e)) return false;
+        bool same = known && strcmp(known, u->tls_parts[i]) == 0;
+        if (!same && !journal_set(m->journal, key, u->tls_parts[i], e)) return false;
+    }
+    return true;
+}
+
 /* The server as given now, or as the journal knows it. A URL may be given again (it carries the
  * password) but must name the same server. */
 static bool server_note(
@@ -65,6 +103,7 @@ static bool server_note(
         secret_set(&ret->password, secret_span(&given->password));
     }
     *ret_text = engine_url_show(ret);
+    if (!tls_note(m, name, given, ret, e)) return false;
     if (!known) return journal_set(m->journal, name, *ret_text, e);
     if (strcmp(known, *ret_text) == 0) return true;
     err_set(e, ERR_USAGE, "this work directory moves the %s '%s', not '%s'", name, known,

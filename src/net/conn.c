@@ -1,6 +1,5 @@
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -8,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/io.h"
 #include "net/resolve.h"
+#include "net/tls.h"
 
 /* One pump receives at most this much, so that a fast sender cannot keep a turn for itself. */
 #define PUMP_RECEIVE_MAX (4 * MIB)
@@ -19,6 +20,7 @@ struct net_conn {
     uv_poll_t poll;
     net_loop *loop;
     int fd;
+    tls *tls;    /* NULL: plain */
     int watched; /* the events the poll handle is started with */
     buf in;
     size_t eaten; /* bytes of `in` already consumed */
@@ -27,8 +29,10 @@ struct net_conn {
     bool held;   /* the owner has no room */
     bool gone;   /* no further byte will come or go */
     bool local;
-    bool moved; /* the last pump sent or received something */
-    err cause;  /* of being gone */
+    bool moved;        /* the last pump sent or received something */
+    io_result reading; /* how the last read and the last write ended: a filter may */
+    io_result writing; /* want the other direction of the socket */
+    err cause;         /* of being gone */
     char peer[128];
 };
 
@@ -41,16 +45,27 @@ static void event_came(uv_poll_t *poll, int status, int events)
     (void)uv_poll_stop(poll);
 }
 
-/* Watches for what can be used: reading only with room, writing only with something to send. */
-static void watch(net_conn *c)
+static void watch_for(net_conn *c, int want)
 {
-    bool room = c->in.size - c->eaten < c->in.max;
-    int want = c->gone ? 0 : c->held || !room ? 0 : UV_READABLE;
-    if (!c->gone && c->sent < c->out.size) want |= UV_WRITABLE;
     if (want == c->watched) return;
     int failed = want ? uv_poll_start(&c->poll, want, event_came) : uv_poll_stop(&c->poll);
     assert(!failed);
     c->watched = want;
+}
+
+/* Watches for what can be used: reading only with room, writing only with something to send. What a
+ * filter holds inside makes no socket readable: that this one can be written ends the turn. */
+static void watch(net_conn *c)
+{
+    bool room = c->in.size - c->eaten < c->in.max;
+    bool read = !c->gone && !c->held && room;
+    bool write = !c->gone && c->sent < c->out.size;
+    bool inside = c->tls && tls_may_hold(c->tls);
+    int want = 0;
+    if (read) want |= c->reading == IO_WANTS_WRITE ? UV_WRITABLE : UV_READABLE;
+    if (read && inside) want |= UV_WRITABLE;
+    if (write) want |= c->writing == IO_WANTS_READ ? UV_READABLE : UV_WRITABLE;
+    watch_for(c, want);
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -58,13 +73,6 @@ static void set_option(int fd, int level, int name, int value)
     /* Only comfort: a socket without keep-alive or with Nagle still carries bytes. */
     (void)setsockopt(fd, level, name, &value, sizeof value);
 }
-
-static bool address_connect(net_loop *l,
-                            const struct sockaddr *address,
-                            socklen_t size,
-                            int64_t deadline_ns,
-                            int *ret_fd,
-                            err *e);
 
 typedef struct {
     uv_poll_t poll;
@@ -108,6 +116,7 @@ static bool address_connect(net_loop *l,
                             const struct sockaddr *address,
                             socklen_t size,
                             int64_t deadline_ns,
+                            net_trace *trace,
                             int *ret_fd,
                             err *e)
 {
@@ -122,6 +131,7 @@ static bool address_connect(net_loop *l,
     }
     int problem = connect(fd, address, size) < 0 ? errno : 0;
     if (problem == EINPROGRESS) problem = connect_wait(l, fd, deadline_ns);
+    trace->connect_problem = problem < 0 ? ETIMEDOUT : problem;
     if (problem == 0) {
         *ret_fd = fd;
         return true;
@@ -166,12 +176,15 @@ conn_make(net_loop *l, const net_target *target, int fd, const struct sockaddr *
     int failed = uv_poll_init(&l->uv, &c->poll, fd);
     assert(!failed);
     c->poll.data = c;
-    watch(c);
     return c;
 }
 
-static bool
-unix_open(net_loop *l, const net_target *target, int64_t deadline_ns, net_conn **ret, err *e)
+static bool unix_connect(net_loop *l,
+                         const net_target *target,
+                         int64_t deadline_ns,
+                         net_trace *trace,
+                         net_conn **ret,
+                         err *e)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(target->host) >= sizeof address.sun_path)
@@ -180,29 +193,91 @@ unix_open(net_loop *l, const net_target *target, int64_t deadline_ns, net_conn *
     struct sockaddr generic;
     memcpy(&generic, &address, sizeof generic);
     int fd = -1;
+    trace->stage = NET_STAGE_CONNECT;
     /* The kernel reads the whole address: hand over the full one. */
     if (!address_connect(l, (const struct sockaddr *)(const void *)&address, sizeof address,
-                         deadline_ns, &fd, e))
-        return err_wrap(e, "'%s'", target->host);
+                         deadline_ns, trace, &fd, e))
+        return false;
     *ret = conn_make(l, target, fd, &generic);
     return true;
+}
+
+/* "10.0.0.7, 10.0.1.7"; what does not fit is left out. */
+static void addresses_note(net_trace *trace, const struct addrinfo *found)
+{
+    size_t used = 0;
+    for (const struct addrinfo *a = found; a; a = a->ai_next) {
+        char one[INET6_ADDRSTRLEN];
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, one, sizeof one, NULL, 0, NI_NUMERICHOST) != 0)
+            continue;
+        if (used + strlen(one) + sizeof ", " > sizeof trace->addresses) return;
+        used += (size_t)snprintf(trace->addresses + used, sizeof trace->addresses - used, "%s%s",
+                                 used ? ", " : "", one);
+    }
+}
+
+static bool host_connect(net_loop *l,
+                         const net_target *target,
+                         int64_t deadline_ns,
+                         net_trace *trace,
+                         net_conn **ret,
+                         err *e)
+{
+    struct addrinfo *found = NULL;
+    trace->stage = NET_STAGE_NAME;
+    if (!resolve_run(l, target->host, target->port, deadline_ns, &found, e)) return false;
+    addresses_note(trace, found);
+    trace->stage = NET_STAGE_CONNECT;
+    bool done = err_set(e, ERR_IO, "no address");
+    for (struct addrinfo *a = found; a && !done; a = a->ai_next) {
+        int fd = -1;
+        done = address_connect(l, a->ai_addr, a->ai_addrlen, deadline_ns, trace, &fd, e);
+        if (done) *ret = conn_make(l, target, fd, a->ai_addr);
+    }
+    uv_freeaddrinfo(found);
+    return done;
+}
+
+/* Puts the filter in and takes turns until both sides have agreed. */
+static bool
+conn_secure(net_conn *c, const net_target *target, int64_t deadline_ns, net_trace *trace, err *e)
+{
+    assert(c);
+    trace->stage = NET_STAGE_TLS;
+    if (!tls_new(target->tls, target->host, c->fd, &c->tls, e)) return false;
+    io_result r = tls_handshake(c->tls, e);
+    while (r != IO_MOVED && r != IO_FAILED && deadline_left_ms(deadline_ns) > 0) {
+        watch_for(c, r == IO_WANTS_WRITE ? UV_WRITABLE : UV_READABLE);
+        net_loop_turn(c->loop, deadline_left_ms(deadline_ns));
+        r = tls_handshake(c->tls, e);
+    }
+    trace->tls = *tls_facts(c->tls);
+    if (r == IO_MOVED || r == IO_FAILED) return r == IO_MOVED;
+    trace->tls.problem = NET_TLS_SILENT;
+    return err_set(e, ERR_TIMEOUT, "TLS: no answer to the handshake in time");
 }
 
 bool net_conn_open(
     net_loop *l, const net_target *target, int64_t deadline_ns, net_conn **ret, err *e)
 {
-    if (target->host[0] == '/') return unix_open(l, target, deadline_ns, ret, e);
-    struct addrinfo *found = NULL;
-    if (!resolve_run(l, target->host, target->port, deadline_ns, &found, e)) return false;
-    bool done = err_set(e, ERR_IO, "no address");
-    for (struct addrinfo *a = found; a && !done; a = a->ai_next) {
-        int fd = -1;
-        done = address_connect(l, a->ai_addr, a->ai_addrlen, deadline_ns, &fd, e);
-        if (done) *ret = conn_make(l, target, fd, a->ai_addr);
+    net_trace unwanted;
+    net_trace *trace = target->trace ? target->trace : &unwanted;
+    net_conn *c = NULL;
+    bool local = target->host[0] == '/';
+    *trace = (net_trace){.stage = NET_STAGE_NAME};
+    bool done = local ? unix_connect(l, target, deadline_ns, trace, &c, e)
+                      : host_connect(l, target, deadline_ns, trace, &c, e);
+    done = done && (!target->tls || conn_secure(c, target, deadline_ns, trace, e));
+    if (done) {
+        trace->stage = NET_STAGE_OPEN;
+        watch(c);
+        *ret = c;
+        return true;
     }
-    uv_freeaddrinfo(found);
-    if (!done) return err_wrap(e, "'%s:%u'", target->host, target->port);
-    return true;
+    net_conn_free(c);
+    if (trace->stage == NET_STAGE_NAME || e->kind == ERR_USAGE) return false;
+    if (local) return err_wrap(e, "'%s'", target->host);
+    return err_wrap(e, "'%s:%u'", target->host, target->port);
 }
 
 static void conn_closed(uv_handle_t *handle)
@@ -216,6 +291,7 @@ static void conn_closed(uv_handle_t *handle)
 void net_conn_free(net_conn *c)
 {
     if (!c) return;
+    tls_free(c->tls);
     (void)uv_poll_stop(&c->poll);
     int fd = c->fd;
     uv_close((uv_handle_t *)&c->poll, conn_closed);
@@ -235,8 +311,10 @@ span net_conn_in(const net_conn *c)
 void net_conn_eat(net_conn *c, size_t size)
 {
     assert(size <= c->in.size - c->eaten);
+    bool full = c->in.size - c->eaten == c->in.max;
     c->eaten += size;
     if (c->eaten == c->in.size) c->eaten = c->in.size = 0;
+    if (full) watch(c); /* there is room again */
 }
 
 static bool conn_gone(net_conn *c, err *e)
@@ -245,27 +323,32 @@ static bool conn_gone(net_conn *c, err *e)
     return false;
 }
 
-static bool conn_end(net_conn *c, int problem)
+/* How a read or write ended that leaves nothing to do; `why`: of a failed one. */
+static bool conn_end(net_conn *c, io_result how, const err *why)
 {
     c->gone = true;
-    if (problem) {
-        (void)err_sys(&c->cause, problem, "connection to '%s'", c->peer);
-    } else {
+    if (how == IO_CLOSED) {
         (void)err_set(&c->cause, ERR_IO, "connection to '%s': closed by the other side", c->peer);
+        return false;
     }
-    return false;
+    c->cause = *why;
+    return err_wrap(&c->cause, "connection to '%s'", c->peer);
 }
 
 static bool send_pending(net_conn *c)
 {
-    while (c->sent < c->out.size) {
-        ssize_t n = send(c->fd, c->out.at + c->sent, c->out.size - c->sent, MSG_NOSIGNAL);
-        int problem = n < 0 ? errno : 0;
-        if (problem == EINTR) continue;
-        if (problem == EAGAIN) break;
-        if (problem) return conn_end(c, problem);
-        c->sent += (size_t)n;
-        c->moved = true;
+    c->writing = IO_MOVED;
+    while (c->sent < c->out.size && c->writing == IO_MOVED) {
+        const uint8_t *at = c->out.at + c->sent;
+        size_t left = c->out.size - c->sent;
+        size_t n = 0;
+        err why = {0};
+        c->writing = c->tls ? tls_write(c->tls, at, left, &n, &why)
+                            : socket_write(c->fd, at, left, &n, &why);
+        if (c->writing == IO_CLOSED || c->writing == IO_FAILED)
+            return conn_end(c, c->writing, &why);
+        c->sent += n;
+        if (n) c->moved = true;
     }
     /* The sent front is given back when it is the larger part, so a byte moves at most once. */
     if (c->sent >= c->out.size - c->sent) {
@@ -295,15 +378,17 @@ static bool receive_there(net_conn *c)
     while (!c->held && received < PUMP_RECEIVE_MAX) {
         size_t room = receive_room(c);
         if (room == 0) return true;
-        ssize_t n = recv(c->fd, c->in.at + c->in.size, room, 0);
-        int problem = n < 0 ? errno : 0;
-        if (problem == EINTR) continue;
-        if (problem == EAGAIN) return true;
-        if (problem || n == 0) return conn_end(c, problem);
-        c->in.size += (size_t)n;
-        received += (size_t)n;
+        uint8_t *at = c->in.at + c->in.size;
+        size_t n = 0;
+        err why = {0};
+        c->reading =
+            c->tls ? tls_read(c->tls, at, room, &n, &why) : socket_read(c->fd, at, room, &n, &why);
+        if (c->reading == IO_WANTS_READ || c->reading == IO_WANTS_WRITE) return true;
+        if (c->reading != IO_MOVED) return conn_end(c, c->reading, &why);
+        c->in.size += n;
+        received += n;
         c->moved = true;
-        if ((size_t)n < room) return true; /* the socket is empty */
+        if (!c->tls && n < room) return true; /* the socket is empty */
     }
     return true;
 }
@@ -312,9 +397,10 @@ bool net_conn_pump(net_conn *c, err *e)
 {
     c->moved = false;
     if (c->gone) return conn_gone(c, e);
-    bool alive = send_pending(c) && receive_there(c);
+    bool sent = send_pending(c);
+    bool received = receive_there(c); /* also when nothing can be sent: the last words say why */
     watch(c);
-    if (!alive && c->in.size == c->eaten) return conn_gone(c, e);
+    if (!(sent && received) && c->in.size == c->eaten) return conn_gone(c, e);
     return true; /* what was received before the end is handed over first */
 }
 
@@ -331,6 +417,11 @@ void net_conn_hold_reading(net_conn *c, bool hold)
 {
     c->held = hold;
     watch(c);
+}
+
+const net_tls_facts *net_conn_tls(const net_conn *c)
+{
+    return c->tls ? tls_facts(c->tls) : NULL;
 }
 
 const char *net_conn_peer(const net_conn *c)
