@@ -15,6 +15,8 @@ enum command_id {
     CMD_ABORT,
     CMD_FINISH,
     CMD_VERIFY,
+    CMD_RDB_INFO,
+    CMD_RDB_KEYS,
     CMD_HELP,
     CMD_VERSION,
     CMD_MAN,
@@ -83,7 +85,7 @@ struct option_row {
     bool in_other_help; /* the help of another row names it: the screen is small */
 };
 
-#define OPTION_ROW_COUNT 39
+#define OPTION_ROW_COUNT 40
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -191,5 +193,6 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 /* --- the commands ---------------------------------------------------------------------------- */
 
 cli_command cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
-    cmd_migrate_cutover, cmd_migrate_abort, cmd_migrate_finish, cmd_verify;
+    cmd_migrate_cutover, cmd_migrate_abort, cmd_migrate_finish, cmd_verify, cmd_rdb_info,
+    cmd_rdb_keys;
 migrate_verify_run cmd_verify_for_move;

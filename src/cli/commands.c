@@ -80,6 +80,15 @@ const struct command cli_commands[CMD_COUNT] = {
                     "Finds keys that are missing, extra, or different in value or TTL. Differences "
                     "that writes under way explain are looked at again. Exit 1 when some remain.",
                     READS_SOURCE | READS_TARGET | TOUCHES_WORKDIR, false, cmd_verify, NULL, 0},
+    [CMD_RDB_INFO] = {"rdb info", "FILE [--json]", "what is in an RDB file",
+                      "Header, keys and bytes by database, type and encoding, largest keys, "
+                      "expiries, and which engines load it. '-' reads standard input. A file that "
+                      "is damaged ends with its place and exit code 3.",
+                      0, false, cmd_rdb_info, "FILE", 1},
+    [CMD_RDB_KEYS] = {"rdb keys", "FILE [--json]", "the keys of an RDB file, one a line",
+                      "With --json one object a line, with the whole value; docs/rdb.md has its "
+                      "form. '-' reads standard input.",
+                      0, false, cmd_rdb_keys, "FILE", 1},
     [CMD_HELP] = {"help", "[COMMAND]", "this overview, or the help of a command",
                   "The same as COMMAND --help.", 0, false, run_help, NULL, 0},
     [CMD_VERSION] = {"version", "", "the version, and the date of the tables it knows",

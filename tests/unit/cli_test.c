@@ -589,9 +589,13 @@ static void the_tables_hold_together(void **state)
         assert_non_null(cli_commands[i].path);
         assert_non_null(cli_commands[i].run);
         /* parsing gives every default, or names what is needed: no row trips over its own limits */
-        bool taken = parse((enum command_id)i, "");
+        const char *operand = cli_commands[i].operand ? "FILE" : "";
+        bool taken = parse((enum command_id)i, operand);
         assert_true(taken || strstr(e.text, "'--workdir' is missing"));
         if (!taken) must_parse((enum command_id)i, "--workdir w");
+        if (!cli_commands[i].operand) continue;
+        assert_false(parse((enum command_id)i, "")); /* one is needed */
+        assert_non_null(strstr(e.text, "is missing"));
     }
 }
 
