@@ -47,6 +47,7 @@ extern const audit_rule_set audit_data;
 extern const audit_rule_set audit_operations;
 extern const audit_rule_set audit_monitoring;
 extern const audit_rule_set audit_boundary;
+extern const audit_rule_set audit_unread;
 
 /* All of them, in the order of the report, and the rows of what accepting adds (`judge` NULL
  * there); NULL: no more. */

@@ -37,6 +37,7 @@ typedef struct {
 
 /* One row of CLIENT LIST; what is not told is "". */
 typedef struct {
+    uint64_t id;         /* the server's number for the connection; 0: not told */
     const char *address; /* without the port */
     const char *local;   /* laddr: what the client connected to; "" before 6.2 */
     const char *name;
@@ -104,8 +105,10 @@ typedef struct {
     uint64_t without_expiry;
     size_t type_count;
     fact_group *types;
+    size_t encoding_count;
+    fact_group *encodings; /* "hash listpack" */
     size_t prefix_count;
-    fact_group *prefixes;
+    fact_group *prefixes; /* the heaviest, "(others)" last */
     size_t largest_count;
     fact_key *largest;
     size_t hot_count;
@@ -127,7 +130,8 @@ typedef struct {
     const char *address; /* "10.0.0.5:6379", or the name of the file */
     engine_version version;
     bool has_version;
-    span info; /* INFO all, as text; empty: not read */
+    span info;        /* INFO all, as text; empty: not read */
+    span info_before; /* the same at the begin of a watch; empty: one look */
     size_t setting_count;
     fact_setting *settings;
     size_t line_count;
@@ -138,6 +142,7 @@ typedef struct {
     fact_client *clients;
     size_t user_count;
     fact_user *users;
+    const char *whoami; /* the user that the audit is; NULL: not read */
     size_t module_count;
     fact_module *modules;
     size_t database_count;

@@ -84,6 +84,7 @@ void parse_info(span info, arena *memory, audit_node *ret)
     for (size_t i = 0; i < info.size; i++)
         lines += info.at[i] == '\n';
     ret->info = arena_copy(memory, info);
+    ret->command_count = ret->database_count = ret->module_count = 0;
     ret->commands = arena_alloc(memory, lines * sizeof *ret->commands);
     ret->databases = arena_alloc(memory, lines * sizeof *ret->databases);
     ret->modules = arena_alloc(memory, lines * sizeof *ret->modules);
@@ -134,6 +135,7 @@ static const char *address_text(span line, const char *name, arena *memory)
 static fact_client client_read(span line, arena *memory)
 {
     fact_client c = {
+        .id = (uint64_t)word_number(line, "id"),
         .address = address_text(line, "addr", memory),
         .local = address_text(line, "laddr", memory),
         .name = word_text(line, "name", memory),

@@ -38,6 +38,12 @@ static bool run_findings(const struct cli_options *o, int *ret_exit, err *e)
 }
 
 const struct command cli_commands[CMD_COUNT] = {
+    [CMD_AUDIT] = {"audit", "--source URL [options]",
+                   "what will not come along to ElastiCache, before the move",
+                   "Reads a running server, or saved files (--conf, --info), and changes nothing. "
+                   "Finds settings, commands, users, clients, data, duties and alarms that will "
+                   "be different there. Exit 1 when something blocks the move.",
+                   READS_SOURCE, false, cmd_audit, NULL, 0},
     [CMD_RUN] =
         {"migrate run", "--source URL --target URL --workdir DIR [options]",
          "copy everything, then follow the source until the cutover",
@@ -137,12 +143,13 @@ bool command_find(int count, char *const *words, const struct command **ret, int
     char two[128];
     bool has_second = count > 1 && words[1][0] != '-';
     (void)snprintf(two, sizeof two, "%s %s", words[0], has_second ? words[1] : ""); /* or cut */
-    for (size_t i = 0; i < CMD_COUNT; i++) {
-        bool one = strcmp(cli_commands[i].path, words[0]) == 0;
-        if (!one && !(has_second && strcmp(cli_commands[i].path, two) == 0)) continue;
-        *ret = &cli_commands[i];
-        *ret_words = one ? 1 : 2;
-        return true;
+    for (int used = has_second ? 2 : 1; used > 0; used--) { /* the longer path first */
+        for (size_t i = 0; i < CMD_COUNT; i++) {
+            if (strcmp(cli_commands[i].path, used == 2 ? two : words[0]) != 0) continue;
+            *ret = &cli_commands[i];
+            *ret_words = used;
+            return true;
+        }
     }
     if (is_group(words[0]) && !has_second) {
         *ret = NULL;

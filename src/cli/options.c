@@ -4,6 +4,7 @@
 #define FOR_MIGRATE                                                                                \
     (FOR(RUN) | FOR(STATUS) | FOR(PAUSE) | FOR(RESUME) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH))
 #define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
+#define FOR_SOURCE (FOR_SERVERS | FOR(AUDIT))
 #define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
 #define GIB (1024 * MIB)
 #define SECOND_MS UINT64_C(1000)
@@ -12,17 +13,19 @@
 
 /* The order is the order of the help. */
 const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
-    {"source", "URL", OPTION_URL, FOR_SERVERS, .side = SIDE_SOURCE,
+    {"source", "URL", OPTION_URL, FOR_SOURCE, .side = SIDE_SOURCE,
      .help = "redis[s]://[user@]host[:port][/db] to move from"},
     {"target", "URL", OPTION_URL, FOR_SERVERS, .side = SIDE_TARGET,
      .help = "the same form, to move to"},
-    {"source-ca", "FILE", OPTION_FILE, FOR_SERVERS,
+    {"target", "NAME", OPTION_TEXT, FOR(AUDIT), .fallback = "valkey8.1",
+     .help = "valkey9.0, redis7.1, serverless ..."},
+    {"source-ca", "FILE", OPTION_FILE, FOR_SOURCE,
      .help = "with rediss: whom to trust; also --target-ca"},
-    {"source-cert", "FILE", OPTION_FILE, FOR_SERVERS,
+    {"source-cert", "FILE", OPTION_FILE, FOR_SOURCE,
      .help = "with rediss: our certificate; also --target-cert"},
-    {"source-key", "FILE", OPTION_FILE, FOR_SERVERS,
+    {"source-key", "FILE", OPTION_FILE, FOR_SOURCE,
      .help = "with rediss: the key of it; also --target-key"},
-    {"source-tls-name", "NAME", OPTION_TEXT, FOR_SERVERS,
+    {"source-tls-name", "NAME", OPTION_TEXT, FOR_SOURCE,
      .help = "with rediss: name to check; also --target-tls-name"},
     {"target-ca", "FILE", OPTION_FILE, FOR_SERVERS, .in_other_help = true,
      .help = "the same for the target"},
@@ -32,7 +35,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "the same for the target"},
     {"target-tls-name", "NAME", OPTION_TEXT, FOR_SERVERS, .in_other_help = true,
      .help = "the same for the target"},
-    {"source-password-file", "FILE", OPTION_FILE, FOR_SERVERS, .side = SIDE_SOURCE,
+    {"source-password-file", "FILE", OPTION_FILE, FOR_SOURCE, .side = SIDE_SOURCE,
      .help = "the source's password, alone in a file"},
     {"target-password-file", "FILE", OPTION_FILE, FOR_SERVERS, .side = SIDE_TARGET,
      .help = "the target's password, alone in a file"},
@@ -79,12 +82,27 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .max = DAY_MS, .help = "TTLs may differ by this much"},
     {"rounds", "N", OPTION_COUNT, FOR(VERIFY), .fallback = "5", .min = 1, .max = 100,
      .help = "how often differences are looked at again"},
+    {"conf", "FILE", OPTION_FILE, FOR(AUDIT),
+     .help = "redis.conf or valkey.conf, beside or instead of the server"},
+    {"info", "FILE", OPTION_FILE, FOR(AUDIT),
+     .help = "saved INFO ALL; CLIENT LIST and ACL LIST may follow"},
+    {"prometheus-rules", "FILE", OPTION_FILE, FOR(AUDIT), .help = "alert rules to judge"},
+    {"accepted", "FILE", OPTION_FILE, FOR(AUDIT), .help = "finding ids that you accept, as YAML"},
+    {"watch", "DURATION", OPTION_DURATION, FOR(AUDIT), .min = 0, .max = DAY_MS,
+     .help = "follow clients and counters for that long"},
+    {"sample-keys", "N", OPTION_COUNT, FOR(AUDIT), .fallback = "100000", .min = 0, .max = 10000000,
+     .help = "look at no more keys; 0: at none"},
+    {"sample-time", "DURATION", OPTION_DURATION, FOR(AUDIT), .fallback = "30s", .min = SECOND_MS,
+     .max = DAY_MS, .help = "and no longer"},
+    {"md", NULL, OPTION_FLAG, FOR(AUDIT), .help = "the report as Markdown"},
+    {"html", "FILE", OPTION_FILE, FOR(AUDIT), .help = "also write it as one HTML page"},
     {"largest", "N", OPTION_COUNT, FOR(RDB_INFO), .fallback = "10", .min = 0, .max = 1000,
      .help = "how many of the largest keys"},
-    {"json", NULL, OPTION_FLAG, FOR(STATUS) | FOR(VERIFY) | FOR(RDB_INFO) | FOR(RDB_KEYS),
+    {"json", NULL, OPTION_FLAG,
+     FOR(AUDIT) | FOR(STATUS) | FOR(VERIFY) | FOR(RDB_INFO) | FOR(RDB_KEYS),
      .help = "the result for machines"},
-    {"config", "FILE", OPTION_FILE, FOR_MIGRATE | FOR(VERIFY), .command_line_only = true,
-     .help = "options as YAML, one 'name: value' a line"},
+    {"config", "FILE", OPTION_FILE, FOR(AUDIT) | FOR_MIGRATE | FOR(VERIFY),
+     .command_line_only = true, .help = "options as YAML, one 'name: value' a line"},
     {"quiet", NULL, OPTION_FLAG, FOR_ALL, .help = "only warnings and errors"},
     {"help", NULL, OPTION_FLAG, FOR_ALL, .command_line_only = true, .help = "this text"},
 };

@@ -36,6 +36,11 @@ url_read(const struct cli_options *o, const char *name, err_side side, engine_ur
     return true;
 }
 
+bool urls_source(const struct cli_options *o, engine_url *ret, err *e)
+{
+    return url_read(o, "source", SIDE_SOURCE, ret, e);
+}
+
 bool urls_read(const struct cli_options *o, engine_url *ret_source, engine_url *ret_target, err *e)
 {
     if (!url_read(o, "source", SIDE_SOURCE, ret_source, e)) return false;

@@ -1,0 +1,99 @@
+#include "audit/audit.h"
+
+#include "audit/audit_internal.h"
+#include "base/clock.h"
+
+#define TABLE_DAYS_MAX 180 /* older facts about AWS are told with a warning */
+
+static bool facts_collect(const audit_options *o, audit_facts *f, err *e)
+{
+    if (!o->source && !o->conf_path && !o->info_path) {
+        (void)err_set(e, ERR_USAGE, "nothing to audit is named");
+        return err_hint(e, "give --source, or --conf and --info for an audit of saved files");
+    }
+    if (o->source && !audit_collect_live(o, f, e)) return false;
+    if ((o->conf_path || o->info_path) && !audit_collect_offline(o, f, e)) return false;
+    f->rules_path = o->rules_path;
+    return !o->rules_path || audit_file_read(o->rules_path, &f->memory, &f->rules, e);
+}
+
+/* What was looked at, for the head of the report. */
+static void head_fill(const audit_facts *f, const knowledge_target *t, report *r)
+{
+    const audit_node *n = &f->nodes[0];
+    uint64_t keys = 0;
+    assert(n); /* a collector has filled at least one */
+    for (size_t i = 0; i < f->node_count; i++) {
+        for (size_t d = 0; d < f->nodes[i].database_count && !f->nodes[i].is_replica; d++)
+            keys += f->nodes[i].databases[d].keys;
+    }
+    report_add_fact(r, "Source", "%s%s", n->address, f->is_live ? "" : " (saved files)");
+    report_add_fact(r, "Engine", "%s%s", engine_version_show(&n->version).text,
+                    n->has_version ? "" : " (assumed)");
+    if (n->is_cluster) report_add_fact(r, "Cluster", "%zu members read", f->node_count);
+    if (n->info.size) report_add_fact(r, "Keys", "%" PRIu64, keys);
+    if (n->whoami) report_add_fact(r, "Read as user", "%s", n->whoami);
+    if (f->watched_ms) report_add_fact(r, "Watched", "%" PRId64 " s", f->watched_ms / 1000);
+    if (f->conf_path) report_add_fact(r, "Configuration file", "%s", f->conf_path);
+    report_add_fact(r, "Target", "%s (ElastiCache for %s %s%s%s)", t->name,
+                    strcmp(t->engine, "valkey") == 0 ? "Valkey" : "Redis OSS", t->version,
+                    t->is_serverless ? ", serverless" : ", parameter group family ",
+                    t->is_serverless ? "" : t->family);
+    report_add_fact(r, "Tables of", "%s", knowledge_date());
+}
+
+static bool accept_read(const audit_options *o, report *r, err *e)
+{
+    arena memory = {0};
+    span yaml = {0};
+    bool done = audit_file_read(o->accepted_path, &memory, &yaml, e) &&
+                report_accept(r, o->accepted_path, yaml, o->today, e);
+    arena_clear(&memory);
+    return done;
+}
+
+static void
+judge_all(const audit_options *o, const audit_facts *f, const knowledge_target *t, report *r)
+{
+    const audit_rule_set *set = NULL;
+    for (size_t i = 0; (set = audit_rule_set_at(i)); i++)
+        if (set->judge) set->judge(f, t, o, r);
+    if (knowledge_is_stale(o->today, TABLE_DAYS_MAX)) {
+        report_add_finding(
+            r, &(finding){.id = "tables-stale",
+                          .area = "Reading",
+                          .severity = SEVERITY_WARN,
+                          .title = "The tables about ElastiCache are old",
+                          .evidence = report_printf(r, "the oldest is of %s, today is %s",
+                                                    knowledge_date(), o->today),
+                          .where = "handover version",
+                          .consequence = "What AWS changed since then is not known here.",
+                          .action = "use a newer release of handover before you decide"});
+    }
+}
+
+bool audit_run(const audit_options *o, report **ret, err *e)
+{
+    knowledge_target target;
+    audit_facts f = {0};
+    if (!knowledge_target_find(o->target, &target)) {
+        (void)err_set(e, ERR_USAGE, "there is no target '%s'",
+                      span_show(span_text(o->target)).text);
+        return err_hint(e, "one of: %s", knowledge_target_names());
+    }
+    bool done = facts_collect(o, &f, e);
+    if (done) {
+        report *r = report_new("audit", "What will not come along to ElastiCache");
+        head_fill(&f, &target, r);
+        judge_all(o, &f, &target, r);
+        done = !o->accepted_path || accept_read(o, r, e);
+        if (done) {
+            audit_grade(r);
+            *ret = r;
+        } else {
+            report_free(r);
+        }
+    }
+    arena_clear(&f.memory);
+    return done;
+}

@@ -1,0 +1,103 @@
+#include <errno.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "audit/audit.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli_internal.h"
+#include "cli/urls.h"
+
+static volatile sig_atomic_t stop_asked;
+
+static void stop_ask(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+/* The first signal ends the looking, and what was seen is reported; the second one ends us. */
+static void signals_take(void)
+{
+    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = (int)SA_RESETHAND};
+    (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+static unsigned terminal_width(void)
+{
+    struct winsize size = {0};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static bool page_write(const report *r, const char *path, err *e)
+{
+    CLEANUP(mem_free_at) char *text = report_render(r, &(report_view){.form = REPORT_HTML});
+    FILE *out = fopen(path, "we");
+    if (!out) return err_sys(e, errno, "open '%s'", path);
+    bool wrote = fputs(text, out) >= 0;
+    int problem = errno;
+    if (fclose(out) != 0) {
+        problem = errno;
+        wrote = false;
+    }
+    return wrote || err_sys(e, problem, "write '%s'", path);
+}
+
+static bool report_show(const struct cli_options *o, const report *r, err *e)
+{
+    report_view view = {.form = cli_flag(o, "json") ? REPORT_JSON
+                                : cli_flag(o, "md") ? REPORT_MARKDOWN
+                                                    : REPORT_TEXT};
+    bool is_terminal = view.form == REPORT_TEXT && isatty(STDOUT_FILENO);
+    view.color = is_terminal;
+    view.width = is_terminal ? terminal_width() : 0;
+    const char *page = cli_text(o, "html");
+    if (page && !page_write(r, page, e)) return false;
+    CLEANUP(mem_free_at) char *text = report_render(r, &view);
+    bool wrote = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+    return wrote || err_sys(e, errno, "write the report");
+}
+
+/* What lasts is announced, so that nobody wonders. */
+static void duration_tell(const struct cli_options *o, const audit_options *a)
+{
+    if (!a->source || cli_flag(o, "quiet") || !isatty(STDERR_FILENO)) return;
+    if (a->sample_keys_max > 0) {
+        log_info("audit: reads settings, clients and a sample of the keys (%" PRId64 " s at most)",
+                 a->sample_ms_max / 1000);
+    }
+    if (a->watch_ms > 0) log_info("audit: then watches for %" PRId64 " s", a->watch_ms / 1000);
+}
+
+bool cmd_audit(const struct cli_options *o, int *ret_exit, err *e)
+{
+    engine_url source = {0};
+    report *r = NULL;
+    if (cli_flag(o, "json") && cli_flag(o, "md")) {
+        (void)err_set(e, ERR_USAGE, "--json and --md both write to standard output");
+        return err_hint(e, "give one of them; --html FILE may stand beside it");
+    }
+    if (!urls_source(o, &source, e)) return false;
+    clock_text now = clock_show(clock_wall_ms());
+    now.text[strlen("2026-11-22")] = '\0';
+    audit_options options = {.source = source.host ? &source : NULL,
+                             .conf_path = cli_text(o, "conf"),
+                             .info_path = cli_text(o, "info"),
+                             .rules_path = cli_text(o, "prometheus-rules"),
+                             .accepted_path = cli_text(o, "accepted"),
+                             .target = cli_text(o, "target"),
+                             .watch_ms = cli_duration_ms(o, "watch"),
+                             .sample_keys_max = cli_count(o, "sample-keys"),
+                             .sample_ms_max = cli_duration_ms(o, "sample-time"),
+                             .today = now.text,
+                             .stop = &stop_asked};
+    signals_take();
+    duration_tell(o, &options);
+    bool done = audit_run(&options, &r, e) && report_show(o, r, e);
+    if (done && report_count(r, SEVERITY_BLOCK) > 0) *ret_exit = 1;
+    report_free(r);
+    engine_url_clear(&source);
+    return done;
+}
