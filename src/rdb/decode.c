@@ -14,6 +14,7 @@ struct rdb_decoder *rdb_decoder_new(const rdb_decode_limits *limits)
     d->text_kept = buf_of(limits->blob_max);
     d->value_kept = buf_of(limits->blob_max);
     d->blob_kept = buf_of(limits->blob_max);
+    rdb_pending_init(&d->pending, limits->pending_max);
     return d;
 }
 
@@ -24,7 +25,7 @@ void rdb_decoder_free(struct rdb_decoder *d)
     buf_clear(&d->text_kept);
     buf_clear(&d->value_kept);
     buf_clear(&d->blob_kept);
-    free(d->pending);
+    rdb_pending_clear(&d->pending);
     free(d);
 }
 
@@ -37,8 +38,7 @@ void rdb_decoder_begin(struct rdb_decoder *d, const rdb_type *type)
     d->string.is_open = false;
     d->number_count = 0;
     d->record = (rdb_element){.expires_at_ms = -1};
-    d->pending_count = 0;
-    d->pending_owned = 0;
+    rdb_pending_empty(&d->pending);
     d->entries_seen = 0;
     d->blob_is_plain = false;
     d->piece_left = 0;
@@ -233,7 +233,7 @@ static step stream_record(
         return STEP_DONE;
     }
     *ret_answer = false;
-    pending_row row = {
+    rdb_pending_row row = {
         .id = d->record.id,
         .delivered_ms = d->record.delivered_ms,
         .deliveries = d->numbers[0],

@@ -11,6 +11,7 @@
  * Format: valkey src/rdb.c (rdbLoadObject), src/t_stream.c (streamAppendItem). */
 #pragma once
 #include "base/cursor.h"
+#include "rdb/pending.h"
 #include "rdb/types.h"
 
 typedef enum {
@@ -28,11 +29,6 @@ typedef enum {
     RDB_ELEMENT_PENDING, /* of the consumer: text: its name; id, delivered_ms, count: deliveries */
     RDB_ELEMENT_MODULE,  /* serialized bytes of a module's value: text */
 } rdb_element_kind;
-
-typedef struct {
-    uint64_t ms;
-    uint64_t seq;
-} rdb_stream_id;
 
 typedef struct {
     uint64_t length;
@@ -59,11 +55,11 @@ typedef struct {
 
 typedef struct {
     size_t blob_max;    /* bytes of one blob, one element, one field; not of a string value */
-    size_t pending_max; /* pending ids of one group, 48 bytes each */
+    size_t pending_max; /* bytes of the pending ids of one group, some 8 each */
 } rdb_decode_limits;
 
 #define RDB_DECODE_LIMITS_DEFAULT                                                                  \
-    ((rdb_decode_limits){.blob_max = 512 * MIB, .pending_max = 16 * MIB})
+    ((rdb_decode_limits){.blob_max = 512 * MIB, .pending_max = 256 * MIB})
 
 struct rdb_decoder;
 struct rdb_decoder *rdb_decoder_new(const rdb_decode_limits *limits);

@@ -9,14 +9,6 @@
 
 #define NUMBERS_MAX 8
 
-/* One pending id of a group, until its consumer is known. */
-typedef struct {
-    rdb_stream_id id;
-    int64_t delivered_ms;
-    uint64_t deliveries;
-    bool is_owned;
-} pending_row;
-
 /* Where the reading of a stream node stands. Its listpack is: entries, deleted, field count, the
  * fields of the first entry, 0; then entries (see entry_open). */
 typedef struct {
@@ -57,8 +49,7 @@ struct rdb_decoder {
     uint64_t piece_left;
     lzf_stream lzf;
     /* The open group of a stream. */
-    pending_row *pending;
-    size_t pending_count, pending_capacity, pending_owned;
+    rdb_pending pending;
     uint64_t entries_seen;
 };
 
@@ -74,7 +65,8 @@ bool node_next(struct rdb_decoder *d, rdb_element *ret, bool *ret_done, err *e) 
 rdb_stream_id stream_id_read(const uint8_t *at); /* 16 bytes, big endian */
 
 /* `id` is the pending id as it stands in the file. */
-step pending_add(struct rdb_decoder *d, const pending_row *row, uint64_t offset, err *e) MUST_CHECK;
+step pending_add(struct rdb_decoder *d, const rdb_pending_row *row, uint64_t offset, err *e)
+    MUST_CHECK;
 step pending_own(struct rdb_decoder *d, rdb_stream_id id, uint64_t offset, rdb_element *ret, err *e)
     MUST_CHECK;
 step pending_close(struct rdb_decoder *d, uint64_t offset, err *e) MUST_CHECK;

@@ -1,4 +1,3 @@
-#include "base/mem.h"
 #include "rdb/decode_internal.h"
 
 enum { ENTRY_DELETED = 1, ENTRY_SAME_FIELDS = 2 };
@@ -154,70 +153,44 @@ bool node_next(struct rdb_decoder *d, rdb_element *ret, bool *ret_done, err *e)
     }
 }
 
-static int id_compare(rdb_stream_id a, rdb_stream_id b)
+step pending_add(struct rdb_decoder *d, const rdb_pending_row *row, uint64_t offset, err *e)
 {
-    if (a.ms != b.ms) return a.ms < b.ms ? -1 : 1;
-    if (a.seq != b.seq) return a.seq < b.seq ? -1 : 1;
-    return 0;
-}
-
-step pending_add(struct rdb_decoder *d, const pending_row *row, uint64_t offset, err *e)
-{
-    if (d->pending_count == d->limits.pending_max) {
-        return err_at(e, ERR_LIMIT, offset, "more than %zu pending entries in one group",
-                      d->limits.pending_max);
-    }
-    if (d->pending_count > 0 && id_compare(d->pending[d->pending_count - 1].id, row->id) >= 0)
-        return err_at(e, ERR_FORMAT, offset, "pending entries out of order");
-    if (d->pending_count == d->pending_capacity) {
-        d->pending_capacity = size_max(64, 2 * d->pending_capacity);
-        d->pending = mem_realloc(d->pending, d->pending_capacity * sizeof *d->pending);
-    }
-    d->pending[d->pending_count++] = *row;
-    return STEP_DONE;
+    if (rdb_pending_add(&d->pending, row, e)) return STEP_DONE;
+    (void)err_wrap(e, "offset %" PRIu64, offset);
+    return STEP_BAD;
 }
 
 step pending_own(struct rdb_decoder *d, rdb_stream_id id, uint64_t offset, rdb_element *ret, err *e)
 {
-    size_t low = 0;
-    size_t high = d->pending_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (id_compare(d->pending[middle].id, id) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    pending_row *row = low < d->pending_count ? &d->pending[low] : NULL;
-    if (!row || id_compare(row->id, id) != 0) {
+    rdb_pending_row row = {0};
+    switch (rdb_pending_take(&d->pending, id, &row)) {
+    case PENDING_UNKNOWN:
         return err_at(e, ERR_FORMAT, offset,
                       "a consumer's pending entry %" PRIu64 "-%" PRIu64 " is not in its group",
                       id.ms, id.seq);
-    }
-    if (row->is_owned) {
+    case PENDING_TAKEN:
         return err_at(e, ERR_FORMAT, offset,
                       "pending entry %" PRIu64 "-%" PRIu64 " has two consumers", id.ms, id.seq);
+    case PENDING_FOUND:
+        break;
     }
-    row->is_owned = true;
-    d->pending_owned++;
     *ret = (rdb_element){
         .kind = RDB_ELEMENT_PENDING,
         .text = d->text,
         .id = id,
-        .delivered_ms = row->delivered_ms,
-        .count = row->deliveries,
+        .delivered_ms = row.delivered_ms,
+        .count = row.deliveries,
     };
     return STEP_DONE;
 }
 
 step pending_close(struct rdb_decoder *d, uint64_t offset, err *e)
 {
-    if (d->pending_owned != d->pending_count) {
+    size_t left = d->pending.count - d->pending.owned_count;
+    if (left > 0) {
         return err_at(e, ERR_FORMAT, offset, "%zu pending entries of a group have no consumer",
-                      d->pending_count - d->pending_owned);
+                      left);
     }
-    d->pending_count = 0;
-    d->pending_owned = 0;
+    rdb_pending_empty(&d->pending);
     return STEP_DONE;
 }

@@ -204,7 +204,7 @@ bool verify_run(const verify_options *o, verify_result *ret, err *e)
     v.source.other = &v.target;
     v.target.other = &v.source;
     v.digester = rdb_digester_new(
-        &(rdb_digest_options){.limits = {.blob_max = 16 * MIB, .pending_max = 256 * KIB},
+        &(rdb_digest_options){.limits = {.blob_max = 16 * MIB, .pending_max = 2 * MIB},
                               .expiry_hold_ms = EXPIRY_HOLD_MS});
     v.open = suspects_new(NULL);
     v.next = suspects_new(NULL);

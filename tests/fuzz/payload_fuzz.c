@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 3 || size > INPUT_MAX) return 0;
     uint16_t version = data[0] % 2 == 0 ? 12 : 80;
-    rdb_digest_options options = {.limits = {.blob_max = INPUT_MAX, .pending_max = 1000}};
+    rdb_digest_options options = {.limits = {.blob_max = INPUT_MAX, .pending_max = 8 * KIB}};
     struct rdb_digester *d = rdb_digester_new(&options);
     buf payload = buf_of(2 * INPUT_MAX);
     bool fits = buf_append(&payload, span_of(data + 1, size - 1));

@@ -86,7 +86,7 @@ static uint64_t file_read(struct rdb_decoder *d, span file, size_t piece)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1) return 0;
-    rdb_decode_limits limits = {.blob_max = BLOB_MAX, .pending_max = 1000};
+    rdb_decode_limits limits = {.blob_max = BLOB_MAX, .pending_max = 8 * KIB};
     struct rdb_decoder *d = rdb_decoder_new(&limits);
     span file = span_of(data + 1, size - 1);
     uint64_t whole = file_read(d, file, file.size + 1);

@@ -295,7 +295,7 @@ static void an_element_is_refused_one_byte_past_the_limit(void **state)
     const span value = LITERAL("\x01\x05"
                                "12345");
     for (size_t max = 4; max <= 5; max++) {
-        rdb_decode_limits limits = {.blob_max = max, .pending_max = 1};
+        rdb_decode_limits limits = {.blob_max = max, .pending_max = KIB};
         buf got = buf_of(MIB);
         err e = {0};
         step s = value_list(1, value, 1, &limits, &got, &e);
@@ -308,7 +308,7 @@ static void an_element_is_refused_one_byte_past_the_limit(void **state)
 static void a_string_value_larger_than_the_blob_limit_streams(void **state)
 {
     (void)state;
-    rdb_decode_limits limits = {.blob_max = 4, .pending_max = 1};
+    rdb_decode_limits limits = {.blob_max = 4, .pending_max = KIB};
     buf got = buf_of(MIB);
     err e = {0};
     assert_int_equal(value_list(0, LITERAL("\xc3\x05\x0c\x00x\xe0\x02\x00"), 3, &limits, &got, &e),
@@ -403,7 +403,7 @@ static void damaged_values_are_named_with_their_offset(void **state)
                      PENDING("\x03", "\x03")),
          "more than 2 pending entries in one group"},
     };
-    rdb_decode_limits limits = {.blob_max = KIB, .pending_max = 2};
+    rdb_decode_limits limits = {.blob_max = KIB, .pending_max = 8};
     for (size_t i = 0; i < COUNT_OF(damaged); i++) {
         buf got = buf_of(MIB);
         err e = {0};
@@ -412,6 +412,43 @@ static void damaged_values_are_named_with_their_offset(void **state)
             fail_msg("wanted '%s', got %d '%s'", damaged[i].text, s, e.text);
         buf_clear(&got);
     }
+}
+
+static void two_million_pending_entries_take_some_eight_bytes_each(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000000 };
+    rdb_pending p;
+    rdb_pending_init(&p, (size_t)8 * COUNT);
+    err e = {0};
+    for (uint64_t i = 0; i < COUNT; i++) {
+        rdb_pending_row row = {.id = {1700000000000 + i / 3, i % 3},
+                               .delivered_ms = INT64_C(1710000000000) + (int64_t)(i * 7 % 1000),
+                               .deliveries = 1 + i % 5};
+        if (!rdb_pending_add(&p, &row, &e)) fail_msg("%s", e.text);
+    }
+    assert_true(p.rows.size < p.rows.max);
+    for (uint64_t i = 0; i < COUNT; i += 17) {
+        rdb_pending_row row = {0};
+        rdb_stream_id id = {1700000000000 + i / 3, i % 3};
+        assert_int_equal(rdb_pending_take(&p, id, &row), PENDING_FOUND);
+        assert_int_equal(row.delivered_ms, INT64_C(1710000000000) + (int64_t)(i * 7 % 1000));
+        assert_int_equal(row.deliveries, 1 + i % 5);
+        assert_int_equal(rdb_pending_take(&p, id, &row), PENDING_TAKEN);
+    }
+    rdb_pending_row row = {0};
+    assert_int_equal(rdb_pending_take(&p, (rdb_stream_id){0, 1}, &row), PENDING_UNKNOWN);
+    assert_int_equal(rdb_pending_take(&p, (rdb_stream_id){UINT64_MAX, 1}, &row), PENDING_UNKNOWN);
+    rdb_pending_empty(&p);
+    assert_int_equal(rdb_pending_take(&p, (rdb_stream_id){1700000000000, 0}, &row),
+                     PENDING_UNKNOWN);
+    /* The largest numbers there are. */
+    row = (rdb_pending_row){{UINT64_MAX, UINT64_MAX}, INT64_MIN, UINT64_MAX};
+    assert_true(rdb_pending_add(&p, &row, &e));
+    assert_int_equal(rdb_pending_take(&p, row.id, &row), PENDING_FOUND);
+    assert_true(row.delivered_ms == INT64_MIN && row.deliveries == UINT64_MAX);
+    assert_false(rdb_pending_add(&p, &row, &e)); /* not behind the last */
+    rdb_pending_clear(&p);
 }
 
 static void a_stream_node_with_any_byte_changed_is_read_within_its_bounds(void **state)
@@ -656,6 +693,7 @@ int main(void)
         cmocka_unit_test(an_element_is_refused_one_byte_past_the_limit),
         cmocka_unit_test(a_string_value_larger_than_the_blob_limit_streams),
         cmocka_unit_test(a_stream_is_decoded_with_its_group_and_pending_entries),
+        cmocka_unit_test(two_million_pending_entries_take_some_eight_bytes_each),
         cmocka_unit_test(damaged_values_are_named_with_their_offset),
         cmocka_unit_test(a_stream_node_with_any_byte_changed_is_read_within_its_bounds),
         cmocka_unit_test(elements_in_any_order_have_the_digest_of_the_payload),
