@@ -49,6 +49,10 @@ struct snapshot {
     rdb_walk walk;
     size_t value_at;     /* where its value begins in the window */
     value_writer *value; /* a value too large for one command, being written in chunks */
+    size_t walked;       /* then the walk is ahead of it, up to here in the window, */
+    bool walk_ended;     /* or behind the value */
+    bool skipping;       /* the value is set aside: only the walk goes on */
+    uint64_t thinned_at; /* the last item whose deleted pending entries were noted */
     bool in_value;
     bool ended; /* the whole file is parsed */
     sent_command in_flight[IN_FLIGHT_MAX];
@@ -133,9 +137,11 @@ static void window_slide(snapshot *s)
     if (keep_from < WINDOW_MIN && keep_from < s->window.size) return;
     crc_catch_up(s, 0);
     buf_drop(&s->window, keep_from);
+    if (s->value) buf_shrink(&s->window, 2 * WINDOW_MIN); /* it was as large as a value */
     s->begin += keep_from;
     s->at -= keep_from;
     s->crc_at -= keep_from;
+    if (s->value) s->walked -= keep_from;
     if (s->in_value) s->value_at -= s->value ? s->value_at : keep_from;
 }
 
@@ -210,9 +216,17 @@ static bool item_done(snapshot *s, err *e)
 {
     if (s->x->keys && !keyset_add(s->x->keys, s->item.db, item_key(s), e)) return false;
     s->keys++;
-    s->in_value = false;
+    s->in_value = s->skipping = false;
     s->item_key.size = 0;
     return true;
+}
+
+static void value_incident(snapshot *s, const char *reason)
+{
+    link_incident i = {.db = s->item.db, .offset = s->item.offset, .key = item_key(s)};
+    (void)snprintf(i.type, sizeof i.type, "%s", rdb_kind_name(s->item.type->kind));
+    (void)snprintf(i.reason, sizeof i.reason, "%s", reason);
+    link_shared_incident(s->x->shared, &i);
 }
 
 /* A value that does not fit one command: DEL, then its elements in chunks, then its expiry. */
@@ -222,8 +236,40 @@ static bool value_chunks_begin(snapshot *s, err *e)
     if (!expiry_to_write(s, &expiry, e)) return false;
     if (!select_for_item(s)) return err_set(e, ERR_LIMIT, "no room for a SELECT");
     s->value = value_writer_new(s->item.type, item_key(s), expiry);
+    s->walked = s->at;
+    s->walk_ended = false;
     s->at = s->value_at;
     return true;
+}
+
+/* The walk stays ahead of the writer, so that a value that cannot be written can be left. */
+static bool walk_ahead(snapshot *s, err *e)
+{
+    if (s->walk_ended) return true;
+    cursor in = {.at = s->window.at + s->walked,
+                 .end = s->window.at + s->window.size,
+                 .offset = s->begin + s->walked};
+    const uint8_t *start = in.at;
+    step got = rdb_walk_step(&s->walk, &in, e);
+    s->walked += (size_t)(in.at - start);
+    s->walk_ended = got == STEP_DONE;
+    return got != STEP_BAD;
+}
+
+/* This one value is set aside by name, what was written of it goes, and the run goes on. */
+static step value_set_aside(snapshot *s, const err *why, err *e)
+{
+    size_t commands = 0;
+    if (!value_writer_delete(s->value, net_conn_out(s->x->target.conn), &commands, e))
+        return STEP_BAD;
+    sent_note(s, SENT_ITEM, s->item.offset);
+    value_incident(s, why->text);
+    value_writer_free(s->value);
+    s->value = NULL;
+    s->at = s->value_at = s->walked;
+    s->skipping = true;
+    if (!s->walk_ended) return STEP_MORE;
+    return item_done(s, e) ? STEP_DONE : STEP_BAD;
 }
 
 static step value_chunks_step(snapshot *s, err *e)
@@ -234,11 +280,16 @@ static step value_chunks_step(snapshot *s, err *e)
         const uint8_t *start = in.at;
         size_t commands = 0;
         size_t before = out->size;
+        if (!walk_ahead(s, e)) return STEP_BAD;
         step got = value_writer_step(s->value, &in, out, &commands, e);
         s->at += (size_t)(in.at - start);
         s->bytes_sent += out->size - before;
         for (size_t i = 0; i < commands; i++)
             sent_note(s, SENT_ITEM, s->item.offset);
+        if (got == STEP_BAD && (e->kind == ERR_STATE || e->kind == ERR_LIMIT)) {
+            err why = *e;
+            return value_set_aside(s, &why, e);
+        }
         if (got == STEP_BAD) return STEP_BAD;
         if (got == STEP_DONE) {
             value_writer_free(s->value);
@@ -260,7 +311,12 @@ static step value_step(snapshot *s, err *e)
     step got = rdb_walk_step(&s->walk, &in, e);
     s->at += (size_t)(in.at - start);
     if (got == STEP_BAD) return STEP_BAD;
-    if (got == STEP_DONE) return value_pass_on(s, e) && item_done(s, e) ? STEP_DONE : STEP_BAD;
+    if (got == STEP_DONE)
+        return (s->skipping || value_pass_on(s, e)) && item_done(s, e) ? STEP_DONE : STEP_BAD;
+    if (s->skipping) {
+        s->value_at = s->at;
+        return STEP_MORE;
+    }
     /* The window moves before the next call, and the name would with it. */
     if (s->item_key.size == 0 && !buf_append(&s->item_key, s->item.key)) {
         (void)err_set(e, ERR_LIMIT, "a key of %zu bytes", s->item.key.size);
@@ -424,8 +480,7 @@ static bool item_read_again(snapshot *s, const sent_command *c, rdb_item *ret, b
     return found;
 }
 
-/* The target took everything else: this one value is set aside by name, the run goes on. */
-static void item_quarantine(snapshot *s, const sent_command *c, span answer)
+static void item_incident(snapshot *s, const sent_command *c, const char *what, span answer)
 {
     CLEANUP(buf_clear) buf key = buf_of(RDB_KEY_MAX);
     rdb_item item = {0};
@@ -434,8 +489,22 @@ static void item_quarantine(snapshot *s, const sent_command *c, span answer)
     i.key = found ? buf_span(&key) : span_text("(unknown)");
     (void)snprintf(i.type, sizeof i.type, "%s",
                    found && item.type ? rdb_kind_name(item.type->kind) : "function");
-    (void)snprintf(i.reason, sizeof i.reason, "the target answered: %s", span_show(answer).text);
+    (void)snprintf(i.reason, sizeof i.reason, "%s%s", what, span_show(answer).text);
     link_shared_incident(s->x->shared, &i);
+}
+
+/* XCLAIM of an entry that the stream no longer holds: no engine makes that pending again. */
+static void pending_dropped(snapshot *s, const sent_command *c)
+{
+    if (s->thinned_at == c->item_at) return; /* once for each stream */
+    s->thinned_at = c->item_at;
+    item_incident(s, c, "pending entries that were deleted from the stream stay behind", (span){0});
+}
+
+/* The target took everything else: this one value is set aside by name, the run goes on. */
+static void item_quarantine(snapshot *s, const sent_command *c, span answer)
+{
+    item_incident(s, c, "the target answered: ", answer);
 }
 
 static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err *e)
@@ -450,6 +519,8 @@ static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err 
         }
         item_quarantine(s, c, t->text);
     }
+    if (c->kind == SENT_ITEM && t->kind == REPLY_ARRAY && t->count == 0 && complete)
+        pending_dropped(s, c);
     if (c->kind == SENT_MARK && t->kind == REPLY_NIL)
         return err_set(e, ERR_STATE, "the target's checkpoint is gone");
     if (!complete) return true;

@@ -33,6 +33,9 @@ typedef struct value_writer value_writer;
 value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms);
 void value_writer_free(value_writer *w);
 /* Reads from the value's first byte on and writes at most VALUE_COMMANDS_MAX commands.
- * STEP_MORE: again, with more bytes if nothing was written. STEP_DONE: the value is complete. */
+ * STEP_MORE: again, with more bytes if nothing was written. STEP_DONE: the value is complete.
+ * STEP_BAD with ERR_STATE or ERR_LIMIT: the bytes are good, but cannot be carried this way. */
 step value_writer_step(value_writer *w, cursor *in, buf *out, size_t *ret_commands, err *e)
     MUST_CHECK;
+/* Takes back what was written of it. */
+bool value_writer_delete(value_writer *w, buf *out, size_t *ret_commands, err *e) MUST_CHECK;

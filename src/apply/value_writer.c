@@ -9,8 +9,12 @@
 /* A command is closed when it has so many elements or bytes. */
 #define CHUNK_ELEMENTS_MAX ((size_t)512)
 #define CHUNK_BYTES_MAX ((size_t)256 * 1024)
+#define CHUNK_EXPIRIES_MAX ((size_t)16) /* of fields: one command each behind the chunk */
+/* What one element may write: a chunk with its expiries, and a few commands of its own. */
+#define ELEMENT_COMMANDS_MAX (CHUNK_EXPIRIES_MAX + 4)
+_Static_assert(2 * ELEMENT_COMMANDS_MAX < VALUE_COMMANDS_MAX, "a step writes something");
 #define BLOB_MAX (16 * MIB)
-#define PENDING_MAX ((size_t)512 * 1024) /* ids, 48 bytes each */
+#define PENDING_MAX (24 * MIB) /* some three million ids of one group */
 
 struct value_writer {
     struct rdb_decoder *decoder;
@@ -23,6 +27,8 @@ struct value_writer {
     buf args;
     size_t arg_count;
     size_t elements;
+    buf expiries; /* commands behind it: HPEXPIREAT of its fields */
+    size_t expiry_count;
     buf entry_group; /* the group that CONSUMER and PENDING belong to */
     uint64_t entries;
 };
@@ -36,6 +42,7 @@ value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_a
     w->expires_at_ms = expires_at_ms;
     w->key = buf_of(RESP_BULK_MAX);
     w->args = buf_of(2 * RESP_BULK_MAX);
+    w->expiries = buf_of(2 * RESP_BULK_MAX);
     w->entry_group = buf_of(RESP_BULK_MAX);
     bool fits = buf_append(&w->key, key);
     assert(fits);
@@ -49,6 +56,7 @@ void value_writer_free(value_writer *w)
     rdb_decoder_free(w->decoder);
     buf_clear(&w->key);
     buf_clear(&w->args);
+    buf_clear(&w->expiries);
     buf_clear(&w->entry_group);
     free(w);
 }
@@ -63,9 +71,10 @@ static bool chunk_close(value_writer *w, buf *out, size_t *commands, err *e)
 {
     if (w->arg_count == 0) return true;
     bool fits = resp_begin(out, w->arg_count + 2) && resp_arg_text(out, w->verb) &&
-                resp_arg(out, buf_span(&w->key)) && buf_append(out, buf_span(&w->args));
-    w->args.size = w->arg_count = w->elements = 0;
-    (*commands)++;
+                resp_arg(out, buf_span(&w->key)) && buf_append(out, buf_span(&w->args)) &&
+                buf_append(out, buf_span(&w->expiries));
+    *commands += 1 + w->expiry_count;
+    w->args.size = w->arg_count = w->elements = w->expiries.size = w->expiry_count = 0;
     return fits || full(w, e);
 }
 
@@ -90,7 +99,8 @@ static bool chunk_text(value_writer *w, const char *format, ...)
 
 static bool chunk_is_full(const value_writer *w)
 {
-    return w->elements >= CHUNK_ELEMENTS_MAX || w->args.size >= CHUNK_BYTES_MAX;
+    return w->elements >= CHUNK_ELEMENTS_MAX || w->args.size >= CHUNK_BYTES_MAX ||
+           w->expiry_count >= CHUNK_EXPIRIES_MAX;
 }
 
 /* One command of its own: what was collected goes first. */
@@ -194,6 +204,22 @@ static bool scored_append(value_writer *w, const rdb_element *v, buf *out, size_
     return element_append(w, "ZADD", 2, args, out, commands, e);
 }
 
+/* HPEXPIREAT key time FIELDS 1 field, behind the HSET that makes the field. */
+static bool field_append(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
+{
+    const span pair[] = {v->text, v->value};
+    if (v->expires_at_ms >= 0) {
+        char at[24];
+        int size = snprintf(at, sizeof at, "%" PRId64, v->expires_at_ms);
+        assert(size > 0);
+        const span args[] = {span_text("HPEXPIREAT"), buf_span(&w->key), span_of(at, (size_t)size),
+                             span_text("FIELDS"),     span_text("1"),    v->text};
+        if (!resp_spans(&w->expiries, COUNT_OF(args), args)) return full(w, e);
+        w->expiry_count++;
+    }
+    return element_append(w, "HSET", 2, pair, out, commands, e);
+}
+
 static bool entry_begin(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
 {
     if (!alone_begin(w, "XADD", out, commands, e)) return false;
@@ -203,7 +229,6 @@ static bool entry_begin(value_writer *w, const rdb_element *v, buf *out, size_t 
 
 static bool element_write(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
 {
-    const span pair[] = {v->text, v->value};
     switch (v->kind) {
     case RDB_ELEMENT_PIECE:
         if (v->text.size == 0) return true;
@@ -214,9 +239,7 @@ static bool element_write(value_writer *w, const rdb_element *v, buf *out, size_
     case RDB_ELEMENT_MEMBER:
         return element_append(w, "SADD", 1, &v->text, out, commands, e);
     case RDB_ELEMENT_FIELD:
-        if (v->expires_at_ms >= 0)
-            return err_set(e, ERR_STATE, "a large hash with field expiry cannot be carried yet");
-        return element_append(w, "HSET", 2, pair, out, commands, e);
+        return field_append(w, v, out, commands, e);
     case RDB_ELEMENT_SCORED:
         return scored_append(w, v, out, commands, e);
     case RDB_ELEMENT_ENTRY:
@@ -232,7 +255,7 @@ static bool element_write(value_writer *w, const rdb_element *v, buf *out, size_
     case RDB_ELEMENT_PENDING:
         return pending_create(w, v, out, commands, e);
     case RDB_ELEMENT_MODULE:
-        return err_set(e, ERR_STATE, "a module's value larger than %zu MiB cannot be carried yet",
+        return err_set(e, ERR_STATE, "only the module can read it, and it is larger than %zu MiB",
                        VALUE_BYTES_MAX / MIB);
     case RDB_ELEMENT_END:
         break;
@@ -240,10 +263,10 @@ static bool element_write(value_writer *w, const rdb_element *v, buf *out, size_
     return true;
 }
 
-static bool key_delete(value_writer *w, buf *out, size_t *commands, err *e)
+bool value_writer_delete(value_writer *w, buf *out, size_t *ret_commands, err *e)
 {
     const span args[] = {span_text("DEL"), buf_span(&w->key)};
-    (*commands)++;
+    (*ret_commands)++;
     return resp_spans(out, COUNT_OF(args), args) || full(w, e);
 }
 
@@ -261,11 +284,10 @@ step value_writer_step(value_writer *w, cursor *in, buf *out, size_t *ret_comman
 {
     *ret_commands = 0;
     if (w->at == WRITER_BEGIN) {
-        if (!key_delete(w, out, ret_commands, e)) return STEP_BAD;
+        if (!value_writer_delete(w, out, ret_commands, e)) return STEP_BAD;
         w->at = WRITER_ELEMENTS;
     }
-    /* One element writes at most four commands. */
-    while (w->at == WRITER_ELEMENTS && *ret_commands + 4 <= VALUE_COMMANDS_MAX) {
+    while (w->at == WRITER_ELEMENTS && *ret_commands + ELEMENT_COMMANDS_MAX <= VALUE_COMMANDS_MAX) {
         rdb_element v;
         step got = rdb_decode_next(w->decoder, in, &v, e);
         if (got != STEP_DONE) return got;

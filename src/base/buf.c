@@ -88,5 +88,11 @@ void buf_drop(buf *b, size_t size)
 
 void buf_shrink(buf *b, size_t capacity_max)
 {
-    if (b->size == 0 && b->capacity > capacity_max) buf_clear(b);
+    if (b->capacity <= capacity_max || b->size > capacity_max) return;
+    if (b->size == 0) {
+        buf_clear(b);
+        return;
+    }
+    b->capacity = capacity_max;
+    b->at = mem_realloc(b->at, capacity_max);
 }

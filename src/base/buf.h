@@ -26,8 +26,8 @@ bool buf_le(buf *b, size_t size, uint64_t value) MUST_CHECK; /* 1 to 8 bytes, li
 bool buf_be(buf *b, size_t size, uint64_t value) MUST_CHECK;
 bool buf_printf(buf *b, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
 void buf_drop(buf *b, size_t size); /* the first bytes go, the rest moves to the front */
-void buf_shrink(buf *b,
-                size_t capacity_max); /* gives memory back when empty and larger than this */
+/* Gives memory back that is larger than this, when what is in it fits. */
+void buf_shrink(buf *b, size_t capacity_max);
 
 static inline span buf_span(const buf *b)
 {
