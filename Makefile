@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 python := /usr/bin/python3
 seconds ?= 60
 
-.PHONY: all setup setup-run setup-test setup-lint engines engines-all demo test bench fuzz soak fmt lint docs clean help
+.PHONY: all setup setup-run setup-test setup-lint engines engines-all demo test bench fuzz soak big fmt lint docs clean help
 
 all: setup build/build.ninja ## build/handover
 	@ninja -C build $(if $(V),-v,--quiet)
@@ -44,6 +44,9 @@ fuzz: setup-lint ## every fuzz target for `seconds` (60)
 
 soak: setup-test all engines ## moves under load with kills for `seconds`, until something breaks
 	@$(python) tests/integration/soak.py --seconds $(seconds)
+
+big: setup-test all engines ## single values of gigabytes, moved and verified within 64 MiB (args=--scale 0.05)
+	@$(python) tests/integration/big.py $(args)
 
 fmt: setup-lint ## clang-format over all C files
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
