@@ -127,7 +127,8 @@ bool link_start(const link_options *o, sync_link **ret, err *e)
     receiver_options r = {.source = &l->source,
                           .spool = l->context.spool,
                           .full_sync = plan.full_sync,
-                          .generation_used = plan.generation_used};
+                          .generation_used = plan.generation_used,
+                          .silence_max_ms = l->options.source_silence_ms};
     l->context.receiver = receiver_start(&r);
     l->applier = applier_start(&l->context, plan.full_sync ? generation : 0);
     *ret = l;

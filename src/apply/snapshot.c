@@ -559,7 +559,9 @@ static void publish(snapshot *s)
 step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
 {
     uint64_t before = s->sent + s->answered + position(s);
-    if (!net_conn_pump(s->x->target.conn, e) || !answers_read(s, e)) return STEP_BAD;
+    if (!net_conn_pump(s->x->target.conn, e) || !answers_read(s, e) ||
+        (s->answered < s->sent && !target_is_heard(&s->x->target, e)))
+        return STEP_BAD;
     if (link_shared_incidents_waiting(s->x->shared) > INCIDENTS_MAX - IN_FLIGHT_MAX) paused = true;
     step parsed = paused ? STEP_MORE : window_parse(s, e);
     if (parsed == STEP_MORE && !paused && room_for_commands(s, VALUE_COMMANDS_MAX)) {

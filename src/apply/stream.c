@@ -386,6 +386,7 @@ static step outstanding_step(stream *s, err *e)
     if (!s->outstanding) return STEP_DONE;
     group *sent = &s->groups[1 - s->building];
     step got = group_answers_read(sent, s->x, e);
+    if (got == STEP_MORE && !target_is_heard(&s->x->target, e)) return STEP_BAD;
     if (got != STEP_DONE) return got;
     s->outstanding = false;
     committed_publish(s, sent);

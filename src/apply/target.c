@@ -5,6 +5,9 @@
 
 #define OPEN_TIMEOUT_MS 5000
 #define CALL_TIMEOUT_MS 60000
+/* No answer and no byte sent for so long: a server that is only busy loses nothing by being asked
+ * again. */
+#define SILENCE_MAX_MS 20000
 #define OUT_MAX (1100 * MIB) /* one command of the stream may be as large as RESP_BULK_MAX */
 #define IN_MAX (64 * MIB)
 
@@ -105,6 +108,13 @@ void target_close(target_conn *t)
 {
     engine_free(t->engine);
     *t = (target_conn){0};
+}
+
+bool target_is_heard(const target_conn *t, err *e)
+{
+    if (clock_ns() - net_conn_moved_ns(t->conn) <= SILENCE_MAX_MS * NS_PER_MS) return true;
+    err_set(e, ERR_TIMEOUT, "the target did not answer for %d s", SILENCE_MAX_MS / 1000);
+    return err_blame(e, SIDE_TARGET);
 }
 
 bool target_select(target_conn *t, buf *out, unsigned db, bool *ret_sent)

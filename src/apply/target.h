@@ -22,6 +22,10 @@ bool target_open(net_loop *l,
                  checkpoint *ret_checkpoint,
                  err *e) MUST_CHECK;
 void target_close(target_conn *t);
+/* To be asked while answers are awaited. False (ERR_TIMEOUT): for too long nothing came and nothing
+ * went; the other end may have forgotten the connection. What was sent is unknown then, as behind
+ * any lost connection. */
+bool target_is_heard(const target_conn *t, err *e) MUST_CHECK;
 /* Appends SELECT when the connection is in another database; ret_sent: one answer more comes. */
 bool target_select(target_conn *t, buf *out, unsigned db, bool *ret_sent) MUST_CHECK;
 /* Appends the checkpoint's SET, with SELECT in front when needed. Answers: ret_sent. Unless it is

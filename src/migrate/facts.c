@@ -7,6 +7,8 @@
 /* Full syncs of this class of data took 66 to 95 MB of memory a second on two cores; slower hosts
  * and networks are the rule, so less is counted on. */
 #define SNAPSHOT_BYTES_PER_S 40e6
+#define SILENCE_LEAST_S 20
+#define SILENCE_MOST_S 60
 
 static bool server_read(facts *f, engine *s, server_facts *ret, err *e)
 {
@@ -73,6 +75,16 @@ static bool rate_measure(facts *f, err *e)
     return true;
 }
 
+/* A source pings its replicas; six of them missed mean that it is not there. Redis and valkey
+ * themselves give a silent link up after repl-timeout, 60 s by default. */
+static int64_t silence_find(facts *f)
+{
+    uint64_t period_s = 10; /* the engine's default */
+    (void)facts_config_u64(f, f->m->source, "repl-ping-replica-period", &period_s);
+    if (period_s * 6 > SILENCE_MOST_S) return SILENCE_MOST_S * 1000;
+    return (int64_t)(period_s * 6 > SILENCE_LEAST_S ? period_s * 6 : SILENCE_LEAST_S) * 1000;
+}
+
 bool facts_read(facts *f, err *e)
 {
     if (!server_read(f, f->m->source, &f->source, e)) return false;
@@ -85,6 +97,7 @@ bool facts_read(facts *f, err *e)
     double wait = 0;
     if (!delay.size || !span_to_double(delay, &wait)) wait = 5; /* the engine's default */
     f->result->snapshot_s = wait + (double)f->source.dataset / SNAPSHOT_BYTES_PER_S;
+    f->result->source_silence_ms = silence_find(f);
     return rate_measure(f, e);
 }
 

@@ -132,7 +132,12 @@ bool move_open(move *m, const migrate_options *o, bool create, err *e)
 {
     *m = (move){.options = o, .eta_s = -1};
     (void)pthread_mutex_init(&m->lock, NULL); /* never fail with default attributes on Linux */
-    (void)pthread_cond_init(&m->changed, NULL);
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    /* A wait must not become as long as the step of a clock that is set. */
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&m->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
     m->loop = net_loop_new();
     bool done = journal_open(o->workdir, create, &m->journal, e) && journal_lock(m->journal, e);
     done = done && server_note(m, "source", &o->source, &m->source_url, &m->source_text, e) &&

@@ -24,6 +24,7 @@ typedef struct {
     uint64_t source_bytes;      /* used_memory_dataset */
     double write_bytes_per_s;   /* of the source's stream, measured */
     double snapshot_s;          /* estimated */
+    int64_t source_silence_ms;  /* so long a source that is well is never silent */
     bool target_policy_changes; /* maxmemory-policy is set to noeviction, with consent */
     char target_policy[32];     /* as it is now */
 } preflight_result;

@@ -49,6 +49,7 @@ typedef struct {
 typedef struct {
     move m;
     control *control;
+    preflight_result found;
     progress progress;
     verifier verifier;
     int64_t next_second_ns;
@@ -398,7 +399,7 @@ static bool order_do(runner *r, move_order *o, err *e)
 static void orders_take(runner *r)
 {
     struct timespec until = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* as `changed` was made for */
     until.tv_nsec += TICK_MS * NS_PER_MS;
     until.tv_sec += until.tv_nsec / NS_PER_S;
     until.tv_nsec %= NS_PER_S;
@@ -512,17 +513,17 @@ static void dry_run_print(move *m, const preflight_result *p)
 /* A move that begins is checked; one that goes on was, and has what it needs on the target. */
 static bool preflight(runner *r, journal_state now, err *e)
 {
-    preflight_result p;
+    preflight_result *p = &r->found;
     bool fresh = now == JOURNAL_NEW || now == JOURNAL_CHECKED;
-    if (!preflight_run(&r->m, &p, e)) return false;
+    if (!preflight_run(&r->m, p, e)) return false;
     if (!fresh && !r->m.options->dry_run) return true;
-    if (!preflight_judge(&p, e)) return false;
+    if (!preflight_judge(p, e)) return false;
     if (r->m.options->dry_run) {
-        dry_run_print(&r->m, &p);
+        dry_run_print(&r->m, p);
         r->over = true;
         return true;
     }
-    return change_plan_once(&r->m, CHANGE_CHECKPOINT, NULL, e) && target_config(r, &p, e) &&
+    return change_plan_once(&r->m, CHANGE_CHECKPOINT, NULL, e) && target_config(r, p, e) &&
            (now == JOURNAL_CHECKED ||
             move_enter(&r->m, JOURNAL_CHECKED, "the preflight found nothing against it", e));
 }
@@ -537,6 +538,7 @@ static bool run_link(runner *r, err *e)
                       .spool_bytes_max = o->spool_bytes_max,
                       .spool_segment_bytes = o->spool_segment_bytes,
                       .hold_horizon_ms = o->hold_horizon_ms,
+                      .source_silence_ms = r->found.source_silence_ms,
                       .policy = o->policy,
                       .flush_pass = o->flush_pass,
                       .target_rdb_version = r->m.target_version.rdb_version};

@@ -29,7 +29,8 @@ struct net_conn {
     bool held;   /* the owner has no room */
     bool gone;   /* no further byte will come or go */
     bool local;
-    bool moved;        /* the last pump sent or received something */
+    bool moved; /* the last pump sent or received something */
+    int64_t moved_ns;
     io_result reading; /* how the last read and the last write ended: a filter may */
     io_result writing; /* want the other direction of the socket */
     err cause;         /* of being gone */
@@ -170,6 +171,7 @@ conn_make(net_loop *l, const net_target *target, int fd, const struct sockaddr *
     net_conn *c = mem_alloc(sizeof *c);
     c->loop = l;
     c->fd = fd;
+    c->moved_ns = clock_ns();
     c->in = buf_of(target->in_max);
     c->out = buf_of(target->out_max);
     peer_note(c, target, address);
@@ -399,6 +401,7 @@ bool net_conn_pump(net_conn *c, err *e)
     if (c->gone) return conn_gone(c, e);
     bool sent = send_pending(c);
     bool received = receive_there(c); /* also when nothing can be sent: the last words say why */
+    if (c->moved) c->moved_ns = clock_ns();
     watch(c);
     if (!(sent && received) && c->in.size == c->eaten) return conn_gone(c, e);
     return true; /* what was received before the end is handed over first */
@@ -427,6 +430,11 @@ const net_tls_facts *net_conn_tls(const net_conn *c)
 const char *net_conn_peer(const net_conn *c)
 {
     return c->peer;
+}
+
+int64_t net_conn_moved_ns(const net_conn *c)
+{
+    return c->moved_ns;
 }
 
 bool net_conn_is_local(const net_conn *c)

@@ -106,5 +106,7 @@ const net_tls_facts *net_conn_tls(const net_conn *c);
 
 /* "127.0.0.1:6379": the address that answered. Valid as long as the connection. */
 const char *net_conn_peer(const net_conn *c);
+/* When the last byte was sent or received, or the connection was made. */
+int64_t net_conn_moved_ns(const net_conn *c);
 /* Whether the peer is this machine by a loopback address or a Unix socket. */
 bool net_conn_is_local(const net_conn *c);

@@ -18,15 +18,13 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS 2000
-/* A source says something every repl-ping-replica-period (10 s by default); redis and valkey give
- * a silent link up after repl-timeout, 60 s by default. */
-#define SILENCE_MAX_MS 60000
 #define RECEIVE_BUFFER_MAX ((size_t)1024 * 1024)
 
 struct receiver {
     engine_url source;
     spool *spool;
     uint64_t generation_used; /* by an earlier spool, on the target */
+    int64_t silence_max_ms;
     pthread_t thread;
     net_loop *loop;
     net_wake *wake;
@@ -279,8 +277,9 @@ static bool receiver_turn(receiver *r, err *e)
      * full nobody would be told of more. */
     if (due && answered && !input_drain(r, e)) return false;
     if (due && !answered) r->next_ack_ns = deadline_in_ms(ACK_EVERY_MS);
-    if (!r->status.full && clock_ns() - r->status.heard_ns > SILENCE_MAX_MS * NS_PER_MS) {
-        err_set(e, ERR_TIMEOUT, "the source was silent for %d s", SILENCE_MAX_MS / 1000);
+    if (!r->status.full && clock_ns() - r->status.heard_ns > r->silence_max_ms * NS_PER_MS) {
+        err_set(e, ERR_TIMEOUT, "the source was silent for %" PRId64 " s",
+                r->silence_max_ms / 1000);
         return err_blame(e, SIDE_SOURCE);
     }
     return true;
@@ -320,6 +319,7 @@ receiver *receiver_start(const receiver_options *o)
     r->source = engine_url_copy(o->source);
     r->spool = o->spool;
     r->generation_used = o->generation_used;
+    r->silence_max_ms = o->silence_max_ms;
     r->snapshot_open = o->full_sync;
     r->retry_ms = RETRY_FIRST_MS;
     r->loop = net_loop_new();

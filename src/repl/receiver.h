@@ -15,6 +15,7 @@ typedef struct {
     spool *spool;             /* outlives the receiver */
     bool full_sync;           /* do not try to go on: what the spool holds is of no use */
     uint64_t generation_used; /* the target knows this one: full syncs get higher numbers */
+    int64_t silence_max_ms;   /* a source that says nothing for so long is given up */
 } receiver_options;
 
 typedef enum {
