@@ -75,11 +75,14 @@ def engine_program(engine, kind="server"):
 
 
 class Server:
-    def __init__(self, engine="redis-7.0", password=None, options=None, port=None, directory=None):
+    def __init__(self, engine="redis-7.0", password=None, options=None, port=None, directory=None,
+                 host="127.0.0.1", wrapper=(), env=None):
+        """`wrapper` is a command that runs the server (ip netns exec NAME), `env` adds to its environment."""
         self.engine = engine
+        self.wrapper, self.env = list(wrapper), dict(env or {})
         self.password = password
         self.options = dict(options or {})
-        self.host = "127.0.0.1"
+        self.host = host
         self.port = port
         self.process = None
         self._own_directory = directory is None
@@ -112,8 +115,8 @@ class Server:
         (self.directory / "server.conf").write_text("".join(lines))
         with open(self.directory / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [engine_program(self.engine), "server.conf"], cwd=self.directory,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*self.wrapper, engine_program(self.engine), "server.conf"], cwd=self.directory,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(os.environ, **self.env),
                 start_new_session=True, preexec_fn=die_with_parent)
         end = time.monotonic() + START_DEADLINE_S
         while time.monotonic() < end:

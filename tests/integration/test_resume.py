@@ -8,18 +8,14 @@ import pytest
 
 import reader
 import tool
+from faults import assert_nothing_lost
 from fill import encode, fill
 from servers import wait_until
 from workload import Workload
 
 
 def assert_equal_after(pair, migration, writer):
-    report = writer.stop()
-    migration.wait_caught_up(deadline_s=120)
-    assert report["wrong"] == []
-    found = reader.compare(pair.source, pair.target, held_allowed=True)
-    assert found == [], reader.show(found)
-    assert writer.check(pair.source) == []  # and the target equals it, expiries held
+    assert_nothing_lost(pair.source, pair.target, migration, writer)
 
 
 def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(pair, migration):

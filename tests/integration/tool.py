@@ -46,9 +46,9 @@ def handover(*arguments, source=None, target=None, deadline_s=60, env=None):
 class Migration:
     """One move: a work directory, and the `migrate run` process that may be killed and begun again."""
 
-    def __init__(self, source, target, options=()):
+    def __init__(self, source, target, options=(), env=None):
         self.source, self.target = source, target
-        self.options = list(options)
+        self.options, self.env = list(options), env  # of `migrate run`
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="handover-move-"))
         self.workdir = self.directory / "work"
         self.process = None
@@ -75,7 +75,7 @@ class Migration:
             log.write(b"--- run %d\n" % self.runs)
             log.flush()
             self.process = subprocess.Popen(
-                list(map(str, [BIN, *self.arguments(*more)])), env=environment(self.source, self.target),
+                list(map(str, [BIN, *self.arguments(*more)])), env=environment(self.source, self.target, self.env),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
         return self
 

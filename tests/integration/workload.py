@@ -235,7 +235,8 @@ class Writer:
 class Workload:
     """The handle a test or the demo holds."""
 
-    def __init__(self, server, seed=1, rate=0, cells=12, batch=8, then=None):
+    def __init__(self, server, seed=1, rate=0, cells=12, batch=8, then=None, wrapper=()):
+        self.wrapper = list(wrapper)  # a command that runs the writer (ip netns exec NAME)
         self.then = then or server  # where it may be sent later: its password
         self.server, self.seed, self.rate, self.cell_count, self.batch = server, seed, rate, cells, batch
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="handover-workload-"))
@@ -245,7 +246,7 @@ class Workload:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", __file__, "--address", self.server.address, "--seed", str(self.seed), "--rate", str(self.rate),
+            [*self.wrapper, "/usr/bin/python3", __file__, "--address", self.server.address, "--seed", str(self.seed), "--rate", str(self.rate),
              "--cells", str(self.cell_count), "--batch", str(self.batch), "--report", str(self.report_path),
              "--follow", str(self.follow_path)],
             env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or "",
