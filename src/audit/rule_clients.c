@@ -4,6 +4,7 @@
 
 #include "audit/client_groups.h"
 #include "audit/client_section.h"
+#include "audit/operations.h"
 
 #define OLD_S 86400 /* a connection of that age has outlived every name's TTL */
 #define STORM_CONNECTIONS 1000
@@ -415,16 +416,6 @@ static void judge_old(scene *s)
         });
 }
 
-static uint64_t info_sum(const audit_facts *f, const char *name)
-{
-    uint64_t sum = 0;
-    for (size_t n = 0; n < f->node_count; n++) {
-        uint64_t one = 0;
-        if (audit_info_u64(&f->nodes[n], name, &one)) sum += one;
-    }
-    return sum;
-}
-
 /* The most connections that one node has. */
 static uint64_t connections_max(const scene *s)
 {
@@ -485,8 +476,8 @@ static void judge_storm(scene *s)
 
 static void judge_counters(scene *s)
 {
-    uint64_t rejected = info_sum(s->f, "rejected_connections");
-    uint64_t received = info_sum(s->f, "total_connections_received");
+    uint64_t rejected = audit_info_sum(s->f, "rejected_connections");
+    uint64_t received = audit_info_sum(s->f, "total_connections_received");
     uint64_t uptime = 0;
     if (rejected > 0) {
         add(s, (finding){
