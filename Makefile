@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 python := /usr/bin/python3
 seconds ?= 60
 
-.PHONY: all setup setup-run setup-test setup-lint engines engines-all demo test bench fuzz soak big fmt lint docs clean help
+.PHONY: all deb setup setup-deb setup-run setup-test setup-lint engines engines-all demo test bench fuzz soak big fmt lint docs clean help
 
 all: setup build/build.ninja ## build/handover
 	@ninja -C build $(if $(V),-v,--quiet)
@@ -18,6 +18,8 @@ setup-run:
 	@tools/setup.sh build run
 setup-test:
 	@tools/setup.sh build run test lint
+setup-deb:
+	@tools/setup.sh build deb
 setup-lint:
 	@tools/setup.sh build lint
 engines:
@@ -53,6 +55,9 @@ fmt: setup-lint ## clang-format over all C files
 
 lint: setup-lint ## format, clang-tidy, cppcheck, layering, limits
 	@tools/lint.sh
+
+deb: setup-deb all ## build/handover_VERSION_ARCH.deb
+	@tools/deb.sh
 
 docs: all ## the pages made from the command table
 	@tools/docs.sh

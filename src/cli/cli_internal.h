@@ -21,6 +21,7 @@ enum command_id {
     CMD_HELP,
     CMD_VERSION,
     CMD_MAN,
+    CMD_COMPLETION,
     CMD_FINDINGS,
     CMD_COUNT
 };
@@ -174,6 +175,8 @@ void help_group(FILE *out, const char *group);
 void help_command(FILE *out, const struct command *c);
 void help_version(FILE *out);
 void man_page(FILE *out);
+void completion_bash(FILE *out);
+void completion_zsh(FILE *out);
 const char *cli_version(void);
 
 /* The nearest of the candidates, NULL when none is near. */

@@ -37,6 +37,25 @@ static bool run_findings(const struct cli_options *o, int *ret_exit, err *e)
     return true;
 }
 
+static bool run_completion(const struct cli_options *o, int *ret_exit, err *e)
+{
+    (void)ret_exit;
+    static const struct {
+        const char *shell;
+        void (*write)(FILE *out);
+    } rows[] = {{"bash", completion_bash}, {"zsh", completion_zsh}};
+    const char *const *operands = NULL;
+    size_t count = cli_operands(o, &operands);
+    for (size_t i = 0; i < COUNT_OF(rows) && count == 1; i++) {
+        if (strcmp(rows[i].shell, operands[0]) != 0) continue;
+        rows[i].write(stdout);
+        return true;
+    }
+    (void)err_set(e, ERR_USAGE, "there is no completion for '%s'",
+                  span_show(span_text(operands[0])).text);
+    return err_hint(e, "bash or zsh");
+}
+
 const struct command cli_commands[CMD_COUNT] = {
     [CMD_AUDIT] = {"audit", "--source URL [options]",
                    "what will not come along to ElastiCache, before the move",
@@ -102,6 +121,9 @@ const struct command cli_commands[CMD_COUNT] = {
     [CMD_MAN] = {"man", "", "print the manual page", "For 'make docs'.", 0, true, run_man, NULL, 0},
     [CMD_FINDINGS] = {"findings", "", "print the page of the audit's findings", "For 'make docs'.",
                       0, true, run_findings, NULL, 0},
+    [CMD_COMPLETION] = {"completion", "bash|zsh", "print the completion for a shell",
+                        "For packages; to try it: source <(handover completion bash).", 0, true,
+                        run_completion, "SHELL", 1},
 };
 
 bool command_in_group(const struct command *c, const char *group)
