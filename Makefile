@@ -41,8 +41,8 @@ test: setup-test engines-all ## unit, integration, sanitizer and short fuzz runs
 bench: setup-run all engines ## full sync beside replicaof; table and build/bench/*.json (args=--small)
 	@$(python) tests/bench/full_sync.py $(args)
 
-fuzz: setup-lint ## every fuzz target for `seconds` (60)
-	@tools/fuzz.sh $(seconds)
+fuzz: setup-lint ## every fuzz target for `seconds` (60), or for `executions` inputs each
+	@tools/fuzz.sh $(if $(executions),$(executions)x,$(seconds))
 
 soak: setup-test all engines ## moves under load with kills for `seconds`, until something breaks
 	@$(python) tests/integration/soak.py --seconds $(seconds)

@@ -144,6 +144,9 @@ const char *value_choices(arena *a, const char *choices);
 /* --- configuration file and secrets (config.c, secrets.c) ------------------------------------ */
 
 bool config_read(const char *path, struct cli_options *o, err *e) MUST_CHECK;
+/* The bytes of such a file; `path` is for messages. ret_has_password: others must not read it. */
+bool config_parse(
+    span bytes, const char *path, struct cli_options *o, bool *ret_has_password, err *e) MUST_CHECK;
 
 /* Takes the variables with secrets out of the environment: the bytes are overwritten where they
  * stand, so that /proc/PID/environ no longer shows them, and a child does not inherit them. */

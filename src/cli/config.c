@@ -159,14 +159,27 @@ static bool file_read(int fd, const char *path, uint8_t *bytes, size_t *ret_size
     return true;
 }
 
-static bool rights_check(int fd, const char *path, const struct config *c, err *e)
+static bool rights_check(int fd, const char *path, err *e)
 {
     struct stat info = {0};
-    if (!c->has_password) return true;
     if (fstat(fd, &info) != 0) return err_sys(e, errno, "look at '%s'", path);
     if (!S_ISREG(info.st_mode) || (info.st_mode & 077) == 0) return true;
     (void)err_set(e, ERR_USAGE, "'%s' holds a password and others may read it", path);
     return err_hint(e, "chmod 600 '%s', and change the password if somebody did", path);
+}
+
+bool config_parse(
+    span bytes, const char *path, struct cli_options *o, bool *ret_has_password, err *e)
+{
+    yaml_parser_t parser;
+    int ready = yaml_parser_initialize(&parser);
+    assert(ready);
+    yaml_parser_set_input_string(&parser, bytes.at, bytes.size);
+    struct config c = {.o = o};
+    bool good = events_read(&c, &parser, path, e);
+    yaml_parser_delete(&parser);
+    *ret_has_password = c.has_password;
+    return good;
 }
 
 bool config_read(const char *path, struct cli_options *o, err *e)
@@ -180,15 +193,9 @@ bool config_read(const char *path, struct cli_options *o, err *e)
     uint8_t *bytes = mem_alloc(CONFIG_SIZE_MAX + 1);
     size_t size = 0;
     bool good = file_read(fd, path, bytes, &size, e);
-    if (good) {
-        yaml_parser_t parser;
-        int ready = yaml_parser_initialize(&parser);
-        assert(ready);
-        yaml_parser_set_input_string(&parser, bytes, size);
-        struct config c = {.o = o};
-        good = events_read(&c, &parser, path, e) && rights_check(fd, path, &c, e);
-        yaml_parser_delete(&parser);
-    }
+    bool has_password = false;
+    good = good && config_parse(span_of(bytes, size), path, o, &has_password, e) &&
+           (!has_password || rights_check(fd, path, e));
     explicit_bzero(bytes, size);
     free(bytes);
     (void)close(fd); /* only read */

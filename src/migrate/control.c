@@ -116,19 +116,26 @@ static json_t *order_answer(const move_order *o)
                      (int)o->trouble.side, "error", o->trouble.text, "hint", o->trouble.hint);
 }
 
+bool control_order_read(const json_t *request, move_order *ret)
+{
+    const char *name = json_string_value(json_object_get(request, "order"));
+    *ret = (move_order){.kind = name ? order_kind_of(name) : ORDER_NONE};
+    ret->cutover.dry_run = json_is_true(json_object_get(request, "dry_run"));
+    ret->cutover.force = json_is_true(json_object_get(request, "force"));
+    ret->cutover.undo = json_is_true(json_object_get(request, "undo"));
+    ret->cutover.skip_verify = json_is_true(json_object_get(request, "skip_verify"));
+    return ret->kind != ORDER_NONE;
+}
+
 static json_t *request_answer(control *c, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "order"));
     if (name && strcmp(name, "status") == 0) return status_make(c->m);
-    move_order o = {.kind = name ? order_kind_of(name) : ORDER_NONE};
-    if (o.kind == ORDER_NONE) {
+    move_order o;
+    if (!control_order_read(request, &o)) {
         (void)err_set(&o.trouble, ERR_USAGE, "there is no such order");
         return order_answer(&o);
     }
-    o.cutover.dry_run = json_is_true(json_object_get(request, "dry_run"));
-    o.cutover.force = json_is_true(json_object_get(request, "force"));
-    o.cutover.undo = json_is_true(json_object_get(request, "undo"));
-    o.cutover.skip_verify = json_is_true(json_object_get(request, "skip_verify"));
     order_give(c->m, &o);
     json_t *answer = order_answer(&o);
     free(o.text);
@@ -308,14 +315,16 @@ bool control_ask_status(const char *workdir, char **ret_json, err *e)
     return done;
 }
 
-static void trouble_read(const json_t *answer, err *e)
+void control_trouble_read(const json_t *answer, err *e)
 {
     const char *text = json_string_value(json_object_get(answer, "error"));
     const char *hint = json_string_value(json_object_get(answer, "hint"));
-    err_kind kind = (err_kind)json_integer_value(json_object_get(answer, "kind"));
-    (void)err_set(e, kind, "%s", text ? text : "");
+    json_int_t kind = json_integer_value(json_object_get(answer, "kind"));
+    json_int_t side = json_integer_value(json_object_get(answer, "side"));
+    bool known = kind > ERR_NONE && kind <= ERR_STOPPED && side >= SIDE_NONE && side <= SIDE_TARGET;
+    (void)err_set(e, known ? (err_kind)kind : ERR_FORMAT, "%s", text ? text : "");
     if (hint && hint[0]) (void)err_hint(e, "%s", hint);
-    (void)err_blame(e, (err_side)json_integer_value(json_object_get(answer, "side")));
+    (void)err_blame(e, known ? (err_side)side : SIDE_NONE);
 }
 
 bool control_ask(const char *workdir, const move_order *o, char **ret_text, err *e)
@@ -329,7 +338,7 @@ bool control_ask(const char *workdir, const move_order *o, char **ret_text, err 
         const char *text = json_string_value(json_object_get(answer, "text"));
         *ret_text = mem_text(span_text(text ? text : ""));
     } else if (done) {
-        trouble_read(answer, e);
+        control_trouble_read(answer, e);
         done = false;
     }
     json_decref(request);

@@ -174,6 +174,14 @@ void status_print(const json_t *o)
         printf("cutover     writes were held for %.1f ms\n", number_at(o, "cutover", "hold_ms"));
 }
 
+json_t *status_stored_read(const char *text, const char *workdir)
+{
+    json_t *o = text ? json_loads(text, 0, NULL) : NULL;
+    if (json_is_object(o)) return o;
+    json_decref(o);
+    return json_pack("{s:s}", "workdir", workdir);
+}
+
 static bool stored_status(const char *workdir, json_t **ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
@@ -185,8 +193,7 @@ static bool stored_status(const char *workdir, json_t **ret, err *e)
         journal_close(j);
         return false;
     }
-    json_t *o = stored.json ? json_loads(stored.json, 0, NULL) : NULL;
-    if (!o) o = json_pack("{s:s}", "workdir", workdir);
+    json_t *o = status_stored_read(stored.json, workdir);
     (void)json_object_set_new(o, "running", json_false());
     (void)json_object_set_new(o, "phase", json_string(journal_state_name(row.state)));
     (void)json_object_set_new(o, "phase_since", json_string(clock_show(row.at_ms).text));
