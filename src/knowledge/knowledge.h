@@ -61,7 +61,9 @@ typedef struct {
     bool is_ignored; /* a name the file still accepts without effect */
 } knowledge_directive;
 
-/* A version older than the table's oldest is answered from the oldest. False: no such directive. */
+/* Does the table go back that far? Older versions are answered from the oldest that it has. */
+bool knowledge_directives_hold(const engine_version *v);
+/* False: no such directive. */
 bool knowledge_directive_find(const engine_version *v, const char *name, knowledge_directive *ret);
 /* Every directive of that version, in order: the n-th; false when there are no more. */
 bool knowledge_directive_at(const engine_version *v, size_t n, knowledge_directive *ret);
@@ -73,6 +75,7 @@ typedef struct {
     const char *via;
     const char *value;    /* ElastiCache's value or field */
     const char *severity; /* when changed: block warn info */
+    const char *judged;   /* data/README.md: "if changed", "with cluster-enabled", ... */
     const char *action;
     const char *source;
 } knowledge_fate;
@@ -110,6 +113,10 @@ typedef struct {
 bool knowledge_target_find(const char *name, knowledge_target *ret);
 /* "valkey8.1, valkey9.0, …, serverless": for a message. */
 const char *knowledge_target_names(void);
+
+/* The parameter as that target has it: of its family, and not newer than its version; of the
+ * service's fixed values for serverless. */
+bool knowledge_parameter_of(const knowledge_target *t, const char *name, knowledge_parameter *ret);
 
 typedef enum {
     DEPLOYMENT_NODE_DISABLED,

@@ -5,19 +5,30 @@
 static const struct {
     const char *name;
     const char *oldest;
-} products[] = {[ENGINE_REDIS] = {"redis", "6.2"}, [ENGINE_VALKEY] = {"valkey", "7.2"}};
+} products[] = {[ENGINE_REDIS] = {"redis", "6.0"}, [ENGINE_VALKEY] = {"valkey", "7.2"}};
 
 typedef struct {
     char text[40];
 } version_text;
 
-static version_text version_clamped(const engine_version *v)
+static version_text version_shown(const engine_version *v)
 {
     version_text t;
     (void)snprintf(t.text, sizeof t.text, "%u.%u.%u", v->major, v->minor, v->patch);
-    const char *oldest = products[v->product].oldest;
-    if (version_compare(span_text(t.text), span_text(oldest)) < 0)
-        (void)snprintf(t.text, sizeof t.text, "%s", oldest);
+    return t;
+}
+
+bool knowledge_directives_hold(const engine_version *v)
+{
+    version_text t = version_shown(v);
+    return version_compare(span_text(t.text), span_text(products[v->product].oldest)) >= 0;
+}
+
+static version_text version_clamped(const engine_version *v)
+{
+    version_text t = version_shown(v);
+    if (!knowledge_directives_hold(v))
+        (void)snprintf(t.text, sizeof t.text, "%s", products[v->product].oldest);
     return t;
 }
 
@@ -83,6 +94,7 @@ static bool fate_at(const char *directive, knowledge_fate *ret)
             .via = knowledge_cell(t, i, "via"),
             .value = knowledge_cell(t, i, "elasticache_value_or_field"),
             .severity = knowledge_cell(t, i, "severity_if_changed"),
+            .judged = knowledge_cell(t, i, "judged"),
             .action = knowledge_cell(t, i, "what_to_do"),
             .source = knowledge_cell(t, i, "source"),
         };
@@ -119,6 +131,16 @@ bool knowledge_parameter_find(const char *family, const char *name, knowledge_pa
         return true;
     }
     return false;
+}
+
+bool knowledge_parameter_of(const knowledge_target *t, const char *name, knowledge_parameter *ret)
+{
+    knowledge_parameter p;
+    if (!knowledge_parameter_find(t->is_serverless ? "serverless" : t->family, name, &p))
+        return false;
+    if (version_compare(span_text(p.introduced_in), span_text(t->version)) > 0) return false;
+    *ret = p;
+    return true;
 }
 
 /* "1-75", "0-", "20-", "-5": does the number lie in it? False too when it is no range at all. */

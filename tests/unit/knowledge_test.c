@@ -65,6 +65,54 @@ static void every_directive_of_every_version_has_a_fate(void **state)
     }
 }
 
+/* Some words name another directive: "with cluster-enabled". */
+static void the_word_that_says_when_a_directive_is_judged_is_known(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"if changed", "if in the file", "if smaller there"};
+    static const char *const prefixes[] = {"with ", "value with "};
+    const knowledge_table *fates = knowledge_at(TABLE_DIRECTIVE_FATE);
+    for (size_t row = 0; row < fates->row_count; row++) {
+        knowledge_fate other;
+        const char *judged = knowledge_cell(fates, row, "judged");
+        bool known = false;
+        for (size_t i = 0; i < COUNT_OF(words); i++)
+            known |= strcmp(judged, words[i]) == 0;
+        for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+            size_t size = strlen(prefixes[i]);
+            known |= strncmp(judged, prefixes[i], size) == 0 &&
+                     knowledge_fate_find(judged + size, &other);
+        }
+        if (!known) fail_msg("data/directive-fate.tsv: row %zu: judged '%s'", row + 1, judged);
+    }
+}
+
+static void a_parameter_is_of_the_target_only_when_its_version_has_it(void **state)
+{
+    (void)state;
+    knowledge_target t;
+    knowledge_parameter p;
+    assert_true(knowledge_target_find("valkey8.1", &t));
+    assert_true(knowledge_parameter_of(&t, "commandlog-reply-larger-than", &p));
+    assert_false(knowledge_parameter_of(&t, "search-default-timeout-ms", &p)); /* of 8.2 */
+    assert_true(knowledge_target_find("serverless", &t));
+    assert_true(knowledge_parameter_of(&t, "maxmemory-policy", &p));
+    assert_false(p.is_modifiable);
+    assert_false(knowledge_parameter_of(&t, "slowlog-max-len", &p));
+}
+
+static void the_table_of_directives_says_how_far_it_goes_back(void **state)
+{
+    (void)state;
+    engine_version v = {.product = ENGINE_REDIS, .major = 5, .minor = 0, .patch = 14};
+    assert_false(knowledge_directives_hold(&v));
+    v.major = 6;
+    assert_true(knowledge_directives_hold(&v));
+    v.product = ENGINE_VALKEY;
+    v.major = 8;
+    assert_true(knowledge_directives_hold(&v));
+}
+
 /* "parameter group: a, b-{c,d}" or "node type: a": the first name must exist in some family. */
 static void a_fate_that_is_a_parameter_names_one_that_exists(void **state)
 {
@@ -249,6 +297,9 @@ int main(void)
         cmocka_unit_test(every_table_has_rows_sources_and_dates),
         cmocka_unit_test(the_words_that_code_branches_on_are_known),
         cmocka_unit_test(every_directive_of_every_version_has_a_fate),
+        cmocka_unit_test(the_word_that_says_when_a_directive_is_judged_is_known),
+        cmocka_unit_test(a_parameter_is_of_the_target_only_when_its_version_has_it),
+        cmocka_unit_test(the_table_of_directives_says_how_far_it_goes_back),
         cmocka_unit_test(a_fate_that_is_a_parameter_names_one_that_exists),
         cmocka_unit_test(directives_are_found_by_version_name_and_alias),
         cmocka_unit_test(the_settings_of_a_module_have_one_fate),

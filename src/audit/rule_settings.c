@@ -1,0 +1,600 @@
+/* Every directive of the source's engine against the target: what was changed, what nobody touched
+ * and the service still sets otherwise, and the parameter group that follows. */
+#include "audit/audit_internal.h"
+#include "audit/parameter_group.h"
+#include "audit/parse.h"
+#include "audit/setting_fate.h"
+#include "base/buf.h"
+
+#define AREA "Settings"
+#define SECTION_ID "settings"
+#define SHOWN_MAX 80 /* bytes of a value in a line of text */
+#define LINES_SHOWN_MAX 8
+#define SENTENCE_SIZE_MAX (16 * KIB)
+
+/* Of each outcome the row of its rule; behind them the rules that are about no single verdict. */
+enum {
+    RULE_FILE = OUTCOME_COUNT - 1, /* OUTCOME_NONE has no rule */
+    RULE_NODES,
+    RULE_MODULE,
+    RULE_SENTINEL,
+    RULE_UNKNOWN,
+    RULE_COUNT
+};
+
+static const audit_rule_row rows[RULE_COUNT] = {
+    [OUTCOME_PARAMETER - 1] = {"setting-parameter", DIMENSION_NONE,
+                               "The source changed it, and a parameter group carries it over."},
+    [OUTCOME_DEFAULT - 1] = {"setting-default", DIMENSION_SCHEMA,
+                             "Nobody changed it, and ElastiCache starts with another value than "
+                             "the engine: the target behaves differently from an untouched "
+                             "source."},
+    [OUTCOME_RANGE - 1] = {"setting-range", DIMENSION_SCHEMA,
+                           "A parameter exists and does not take the source's value."},
+    [OUTCOME_FIXED - 1] = {"setting-fixed", DIMENSION_ABSTRACTION,
+                           "A parameter shows it, at a value that cannot be changed."},
+    [OUTCOME_ABSENT - 1] = {"setting-absent", DIMENSION_ABSTRACTION,
+                            "Other targets have a parameter for it, this one has none."},
+    [OUTCOME_PROPERTY - 1] = {"setting-property", DIMENSION_OPERATIONS,
+                              "A field of an API call takes its place."},
+    [OUTCOME_MANAGED - 1] = {"setting-managed", DIMENSION_ABSTRACTION,
+                             "The service decides it, and nothing can be set."},
+    [OUTCOME_UNSUPPORTED - 1] = {"setting-unsupported", DIMENSION_SCHEMA,
+                                 "The feature behind it is absent on ElastiCache."},
+    [OUTCOME_CLIENT - 1] = {"setting-client", DIMENSION_APPLICATION,
+                            "It becomes the business of the clients."},
+    [RULE_FILE] = {"setting-file", DIMENSION_NONE,
+                   "The running server and its configuration file say different things: one of "
+                   "them is not meant."},
+    [RULE_NODES] = {"setting-nodes", DIMENSION_TOPOLOGY,
+                    "Nodes of the source differ in it. One parameter group serves all nodes of the "
+                    "target."},
+    [RULE_MODULE] = {"setting-module", DIMENSION_SCHEMA,
+                     "Settings of a module. Modules cannot be loaded on ElastiCache; what the "
+                     "service builds in is configured by parameters of its own."},
+    [RULE_SENTINEL] = {"setting-sentinel", DIMENSION_COMPONENTS,
+                       "Lines of a Sentinel's configuration. The service detects failures and "
+                       "promotes by itself, and there is no Sentinel to ask."},
+    [RULE_UNKNOWN] = {"setting-unknown", DIMENSION_NONE,
+                      "A name that no table of directives has for this version: a later one, a "
+                      "fork's, or a mistyped line."},
+};
+
+/* How an outcome is told. {name} {value} {default} {there} {via} {target} {parameters} {allowed}
+ * are filled in. */
+static const struct {
+    const char *title;
+    const char *consequence;
+    const char *owner;
+} words[OUTCOME_COUNT] = {
+    [OUTCOME_PARAMETER] = {"{name} is {value}; the parameter group has to say so",
+                           "without it {parameters} is {there} there", "you: parameter group"},
+    [OUTCOME_DEFAULT] = {"{name} was left at {value}; ElastiCache starts at {there}",
+                         "the target behaves differently although nobody changed anything",
+                         "you: parameter group"},
+    [OUTCOME_RANGE] = {"{name} is {value}, which ElastiCache does not take",
+                       "{parameters} takes {allowed}; it stays at {there} until you choose",
+                       "you: parameter group"},
+    [OUTCOME_FIXED] = {"{name} is {value}; there it is fixed at {there}",
+                       "{parameters} cannot be changed on {target}", "AWS"},
+    [OUTCOME_ABSENT] = {"{name} is {value}; {target} has no parameter for it",
+                        "the service's own value holds, and it is not published", "AWS"},
+    [OUTCOME_PROPERTY] = {"{name} is {value}; there it is a property of the cache",
+                          "no setting there: {via}", "you: API, console or template"},
+    [OUTCOME_MANAGED] = {"{name} is {value}; the service decides it", "there: {there}", "AWS"},
+    [OUTCOME_UNSUPPORTED] = {"{name} is {value}; ElastiCache has no such thing",
+                             "the feature is absent", "nobody: the application does without"},
+    [OUTCOME_CLIENT] = {"{name} is {value}; there it is the clients' business",
+                        "every client has to be told: {there}", "the application"},
+};
+static const char stay[] = "the feature is absent: replace it first, or it is a reason to stay";
+
+/* Rows of a table that is written when all are known: one without rows is left out. */
+#define ROWS_MAX 1024 /* more than any engine has directives */
+#define COLUMNS_MAX 6
+typedef struct {
+    size_t count;
+    const char *(*cells)[COLUMNS_MAX];
+} row_list;
+
+/* What the judging of one report works with. */
+typedef struct {
+    const audit_facts *facts;
+    const audit_node *node;
+    const knowledge_target *target;
+    report *out;
+    arena memory;
+    parameter_group group;
+    row_list changed, untouched;
+    size_t directive_count;
+    bool is_first;         /* the node that was named: tables and group are its own */
+    bool reads_running;    /* a directive that CONFIG GET did not name is not in this build */
+    bool is_sentinel_file; /* the file configures a Sentinel, not this server */
+} work;
+
+static severity severity_of(const char *word)
+{
+    for (unsigned s = 0; s < SEVERITY_COUNT; s++)
+        if (strcmp(severity_name((severity)s), word) == 0) return (severity)s;
+    return SEVERITY_INFO;
+}
+
+static const char *shown_value(work *w, const char *name, const char *value)
+{
+    if (!*value) return "\"\"";
+    return parse_is_secret(name) ? "set" : report_shown(w->out, value, strlen(value), SHOWN_MAX);
+}
+
+/* --- texts ----------------------------------------------------------------------------------- */
+
+static const char *parameters_text(work *w, const setting_verdict *v, bool allowed)
+{
+    const char *text = "";
+    for (size_t i = 0; i < v->parameter_count; i++) {
+        const setting_parameter *p = &v->parameters[i];
+        if (!p->differs) continue;
+        text = arena_printf(&w->memory, "%s%s%s", text, *text ? ", " : "",
+                            allowed ? p->row.allowed : p->row.name);
+    }
+    return text;
+}
+
+static const char *fill(work *w, const setting_verdict *v, const char *template)
+{
+    const struct {
+        const char *key;
+        const char *text;
+    } pieces[] = {
+        {"{name}", v->name},
+        {"{value}", shown_value(w, v->name, v->value)},
+        {"{there}", *v->there ? v->there : "not published"},
+        {"{via}", v->fate.via},
+        {"{target}", w->target->name},
+        {"{parameters}", parameters_text(w, v, false)},
+        {"{allowed}", parameters_text(w, v, true)},
+    };
+    buf out = buf_of(SENTENCE_SIZE_MAX);
+    bool fits = true;
+    for (const char *c = template; *c && fits;) {
+        const char *text = NULL;
+        for (size_t i = 0; i < COUNT_OF(pieces) && !text; i++) {
+            if (strncmp(c, pieces[i].key, strlen(pieces[i].key)) != 0) continue;
+            text = pieces[i].text;
+            c += strlen(pieces[i].key);
+        }
+        fits = text ? buf_text(&out, text) : buf_u8(&out, (uint8_t)*c++);
+    }
+    assert(fits); /* a table's cells and cut values */
+    const char *made = arena_text(&w->memory, buf_span(&out));
+    buf_clear(&out);
+    return made;
+}
+
+static const char *where_read(work *w, const fact_setting *s)
+{
+    if (s && s->running) return arena_printf(&w->memory, "CONFIG GET, %s", w->node->address);
+    const char *file = w->facts->conf_path ? w->facts->conf_path : w->node->address;
+    if (s && s->file) return arena_printf(&w->memory, "%s:%u", file, s->line);
+    return arena_printf(&w->memory, "%s does not name it; default of %s", file,
+                        engine_version_show(&w->node->version).text);
+}
+
+/* Directives that can stand several times have no one value: their lines are counted. */
+static const char *lines_text(work *w, const char *name, size_t *ret_count)
+{
+    const char *text = "";
+    *ret_count = 0;
+    for (size_t i = 0; i < w->node->line_count; i++) {
+        const fact_conf_line *line = &w->node->lines[i];
+        if (strcmp(line->name, name) != 0 || ++*ret_count > LINES_SHOWN_MAX) continue;
+        text =
+            arena_printf(&w->memory, "%s%s%s", text, *text ? "; " : "",
+                         report_shown(w->out, line->arguments, strlen(line->arguments), SHOWN_MAX));
+    }
+    if (*ret_count > LINES_SHOWN_MAX)
+        text = arena_printf(&w->memory, "%s; and %zu more", text, *ret_count - LINES_SHOWN_MAX);
+    return text;
+}
+
+static const char *evidence(work *w, const setting_verdict *v)
+{
+    size_t count = 0;
+    const char *lines = lines_text(w, v->name, &count);
+    if (count > 1 && !parse_is_secret(v->name))
+        return arena_printf(&w->memory, "%zu lines: %s", count, lines);
+    return arena_printf(&w->memory, "%s = %s, engine default %s", v->name,
+                        shown_value(w, v->name, v->value),
+                        *v->engine_default ? v->engine_default : "\"\"");
+}
+
+/* --- findings -------------------------------------------------------------------------------- */
+
+static const char *id_of(work *w, size_t rule, const char *about)
+{
+    char *id = arena_printf(&w->memory, "%s:%s", rows[rule].rule, about);
+    for (char *c = id; *c; c++)
+        if (*c == ' ') *c = '-';
+    return id;
+}
+
+static void verdict_report(work *w, const fact_setting *s, const setting_verdict *v)
+{
+    bool is_stay = v->outcome == OUTCOME_UNSUPPORTED && strcmp(v->severity, "block") == 0;
+    bool has_parameter = v->parameter_count > 0;
+    report_add_finding(
+        w->out,
+        &(finding){
+            .id = id_of(w, v->outcome - 1, v->name),
+            .area = AREA,
+            .severity = severity_of(v->severity),
+            .title = fill(w, v, words[v->outcome].title),
+            .evidence = evidence(w, v),
+            .where = where_read(w, s),
+            .consequence = is_stay ? stay : fill(w, v, words[v->outcome].consequence),
+            .action = v->fate.action,
+            .owner = words[v->outcome].owner,
+            .source = has_parameter ? v->parameters[0].row.source : v->fate.source,
+            .date = knowledge_at(has_parameter ? TABLE_PARAMETERS : TABLE_DIRECTIVE_FATE)->date});
+}
+
+/* What the group holds: all that was changed, and of untouched defaults those that matter. */
+static void group_take(work *w, const setting_verdict *v)
+{
+    if (!v->is_changed && strcmp(v->severity, "info") == 0) return;
+    for (size_t i = 0; i < v->parameter_count; i++) {
+        const setting_parameter *p = &v->parameters[i];
+        if (p->is_settable) parameter_group_add(&w->group, p->row.name, p->value);
+    }
+}
+
+static void row_add(work *w, row_list *list, const char *const cells[COLUMNS_MAX])
+{
+    if (list->count == ROWS_MAX) return;
+    if (!list->cells) list->cells = arena_alloc(&w->memory, ROWS_MAX * sizeof *list->cells);
+    memcpy(list->cells[list->count++], cells, sizeof *list->cells);
+}
+
+static void tables_take(work *w, const setting_verdict *v)
+{
+    const char *value = shown_value(w, v->name, v->value);
+    const char *there = *v->there ? v->there : "not published";
+    const char *plain = *v->engine_default ? v->engine_default : "\"\"";
+    if (v->is_changed) {
+        const char *weight = v->outcome == OUTCOME_NONE ? "the same there" : v->severity;
+        row_add(w, &w->changed,
+                (const char *const[]){v->name, value, plain, v->fate.fate, there, weight});
+    } else if (v->outcome == OUTCOME_DEFAULT || v->outcome == OUTCOME_FIXED) {
+        bool carried = v->outcome == OUTCOME_DEFAULT && strcmp(v->severity, "info") != 0;
+        row_add(w, &w->untouched,
+                (const char *const[COLUMNS_MAX]){v->name, plain, there, carried ? "yes" : "no"});
+    }
+}
+
+static void verdict_take(work *w, const fact_setting *s, const setting_verdict *v)
+{
+    if (v->outcome != OUTCOME_NONE) verdict_report(w, s, v);
+    if (!w->is_first) return;
+    tables_take(w, v);
+    group_take(w, v);
+}
+
+/* --- one directive --------------------------------------------------------------------------- */
+
+static const fact_setting *setting_of(const audit_node *n, const char *name)
+{
+    for (size_t i = 0; i < n->setting_count; i++)
+        if (strcmp(n->settings[i].name, name) == 0) return &n->settings[i];
+    return NULL;
+}
+
+static const char *file_value(const work *w, const fact_setting *s)
+{
+    return s && !w->is_sentinel_file ? s->file : NULL;
+}
+
+/* NULL: not known, or not in this build. */
+static const char *effective(const work *w, const fact_setting *s, const knowledge_directive *d)
+{
+    if (s && s->running) return s->running;
+    const char *file = file_value(w, s);
+    if (file) return file;
+    return w->reads_running || d->is_ignored ? NULL : d->default_value;
+}
+
+static void running_against_file(work *w, const fact_setting *s, const knowledge_directive *d)
+{
+    knowledge_fate fate;
+    const char *file = file_value(w, s);
+    if (!file || !s->running || !knowledge_fate_find(d->name, &fate)) return;
+    if (strcmp(fate.judged, "if in the file") == 0) return; /* paths and ports of the start */
+    const char *running = setting_canonical(d, s->running, &w->memory);
+    file = setting_canonical(d, file, &w->memory);
+    if (strcmp(running, file) == 0) return;
+    report_add_finding(
+        w->out, &(finding){.id = id_of(w, RULE_FILE, d->name),
+                           .area = AREA,
+                           .severity = SEVERITY_WARN,
+                           .title = arena_printf(&w->memory,
+                                                 "%s runs with another value than its "
+                                                 "file has",
+                                                 d->name),
+                           .evidence = arena_printf(&w->memory, "running %s, file %s",
+                                                    shown_value(w, d->name, running),
+                                                    shown_value(w, d->name, file)),
+                           .where = arena_printf(&w->memory, "CONFIG GET, %s; %s:%u",
+                                                 w->node->address, w->facts->conf_path, s->line),
+                           .consequence = "the running value is the one judged here; a restart of "
+                                          "the source would bring the other",
+                           .action = "decide which one is meant, and make both the same "
+                                     "(CONFIG SET, or CONFIG REWRITE)",
+                           .owner = "you"});
+}
+
+/* Class by class; a value that names some classes leaves the others at their defaults. */
+static void
+buffer_limits_judge(work *w, const fact_setting *s, const knowledge_directive *d, const char *value)
+{
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        buffer_limit plain = {0};
+        buffer_limit here = {0};
+        setting_verdict v;
+        if (!buffer_limit_read(d->default_value, (buffer_class)i, &plain)) continue;
+        here = plain;
+        (void)buffer_limit_read(value, (buffer_class)i, &here); /* or the default */
+        const setting_case c = {
+            .node = w->node,
+            .target = w->target,
+            .directive = d,
+            .name = arena_printf(&w->memory, "%s %s", d->name, buffer_class_name((buffer_class)i)),
+            .value = arena_text(&w->memory, span_text(here.text)),
+            .engine_default = arena_text(&w->memory, span_text(plain.text)),
+            .is_in_file = file_value(w, s) != NULL};
+        if (setting_judge(&c, &w->memory, &v)) verdict_take(w, s, &v);
+    }
+    const char *file = file_value(w, s);
+    for (unsigned i = 0; file && s->running && i < CLASS_COUNT; i++) {
+        buffer_limit written = {0};
+        buffer_limit running = {0};
+        if (!buffer_limit_read(file, (buffer_class)i, &written)) continue;
+        if (buffer_limit_read(s->running, (buffer_class)i, &running) &&
+            strcmp(written.text, running.text) == 0)
+            continue;
+        running_against_file(w, s, d);
+    }
+}
+
+static void directive_judge(work *w, const knowledge_directive *d)
+{
+    buffer_limit limit;
+    setting_verdict v;
+    const fact_setting *s = setting_of(w->node, d->name);
+    const char *value = effective(w, s, d);
+    if (!value) return;
+    /* What a module brings is there only when it was read. */
+    if (strcmp(d->mutability, "unknown") == 0 && !s) return;
+    w->directive_count++;
+    if (buffer_limit_read(d->default_value, CLASS_NORMAL, &limit)) {
+        buffer_limits_judge(w, s, d, value);
+        return;
+    }
+    running_against_file(w, s, d);
+    const setting_case c = {.node = w->node,
+                            .target = w->target,
+                            .directive = d,
+                            .name = d->name,
+                            .value = value,
+                            .engine_default = d->default_value,
+                            .is_in_file = file_value(w, s) != NULL};
+    if (setting_judge(&c, &w->memory, &v)) verdict_take(w, s, &v);
+}
+
+/* --- what is no directive -------------------------------------------------------------------- */
+
+static void unknown_report(work *w, const char *name, const char *value, const char *where)
+{
+    report_add_finding(
+        w->out,
+        &(finding){.id =
+                       id_of(w, RULE_UNKNOWN, report_shown(w->out, name, strlen(name), SHOWN_MAX)),
+                   .area = AREA,
+                   .severity = SEVERITY_INFO,
+                   .title = arena_printf(&w->memory, "%s is no directive of %s that is known here",
+                                         report_shown(w->out, name, strlen(name), SHOWN_MAX),
+                                         engine_version_show(&w->node->version).text),
+                   .evidence = arena_printf(&w->memory, "%s",
+                                            report_shown(w->out, value, strlen(value), SHOWN_MAX)),
+                   .where = where,
+                   .consequence = "nothing can be said about it",
+                   .action = "look it up in the engine's documentation; ElastiCache's parameters "
+                             "are listed in its user guide"});
+}
+
+/* "search" of "search.timeout". */
+static const char *module_of(work *w, const char *name)
+{
+    return arena_text(&w->memory, span_of(name, strcspn(name, ".")));
+}
+
+static void module_report(work *w, const char *name, const char *value, const char *where)
+{
+    knowledge_fate fate;
+    if (!knowledge_fate_find(name, &fate)) return;
+    const char *module = module_of(w, name);
+    report_add_finding(
+        w->out,
+        &(finding){.id = id_of(w, RULE_MODULE, module),
+                   .area = AREA,
+                   .severity = severity_of(fate.severity),
+                   .title = arena_printf(&w->memory,
+                                         "settings of the module '%s' have no place "
+                                         "there",
+                                         module),
+                   .evidence = arena_printf(&w->memory, "%s = %s", name,
+                                            report_shown(w->out, value, strlen(value), SHOWN_MAX)),
+                   .where = where,
+                   .consequence = stay,
+                   .action = fate.action,
+                   .owner = words[OUTCOME_UNSUPPORTED].owner,
+                   .source = fate.source,
+                   .date = knowledge_at(TABLE_DIRECTIVE_FATE)->date});
+}
+
+static void sentinel_report(work *w)
+{
+    knowledge_fate fate;
+    size_t count = 0;
+    const char *lines = lines_text(w, "sentinel", &count);
+    if (count == 0 || !knowledge_fate_find("sentinel", &fate)) return;
+    report_add_finding(
+        w->out, &(finding){.id = rows[RULE_SENTINEL].rule,
+                           .area = AREA,
+                           .severity = severity_of(fate.severity),
+                           .title = "Sentinel does not come along",
+                           .evidence = arena_printf(&w->memory, "%zu lines: %s", count, lines),
+                           .where = w->facts->conf_path,
+                           .consequence = arena_printf(&w->memory,
+                                                       "no setting there: %s; clients that "
+                                                       "ask a Sentinel find nobody",
+                                                       fate.via),
+                           .action = fate.action,
+                           .owner = "AWS, once automatic failover is on",
+                           .source = fate.source,
+                           .date = knowledge_at(TABLE_DIRECTIVE_FATE)->date});
+}
+
+static void stranger_report(work *w, const char *name, const char *value, const char *where)
+{
+    knowledge_directive d;
+    knowledge_fate fate;
+    if (knowledge_directive_find(&w->node->version, name, &d)) return;
+    if (strchr(name, '.')) {
+        module_report(w, name, value, where);
+    } else if (!knowledge_fate_find(name, &fate)) {
+        unknown_report(w, name, value, where);
+    }
+}
+
+static void strangers_judge(work *w)
+{
+    for (size_t i = 0; i < w->node->setting_count; i++) {
+        const fact_setting *s = &w->node->settings[i];
+        if (s->running) stranger_report(w, s->name, s->running, where_read(w, s));
+    }
+    sentinel_report(w);
+    for (size_t i = 0; i < w->node->line_count; i++) {
+        const fact_conf_line *line = &w->node->lines[i];
+        stranger_report(w, line->name, line->arguments,
+                        arena_printf(&w->memory, "%s:%u", w->facts->conf_path, line->line));
+    }
+}
+
+/* --- nodes that differ ----------------------------------------------------------------------- */
+
+/* Only what a parameter group decides: addresses, ports and roles differ by nature. */
+static void nodes_compare(work *w, const audit_node *first, const audit_node *other)
+{
+    for (size_t i = 0; i < other->setting_count; i++) {
+        const fact_setting *b = &other->settings[i];
+        const fact_setting *a = setting_of(first, b->name);
+        knowledge_directive d;
+        knowledge_fate fate;
+        if (!a || !a->running || !b->running) continue;
+        if (!knowledge_directive_find(&first->version, b->name, &d)) continue;
+        if (!knowledge_fate_find(d.name, &fate) || strcmp(fate.fate, "parameter") != 0) continue;
+        const char *here = setting_canonical(&d, a->running, &w->memory);
+        const char *there = setting_canonical(&d, b->running, &w->memory);
+        if (strcmp(here, there) == 0) continue;
+        report_add_finding(
+            w->out,
+            &(finding){.id = id_of(w, RULE_NODES, d.name),
+                       .area = AREA,
+                       .severity = SEVERITY_WARN,
+                       .title = arena_printf(&w->memory, "the nodes differ in %s", d.name),
+                       .evidence = arena_printf(&w->memory, "%s has %s, %s has %s", first->address,
+                                                shown_value(w, d.name, here), other->address,
+                                                shown_value(w, d.name, there)),
+                       .where = "CONFIG GET on each node",
+                       .consequence = "one parameter group serves all nodes of the target; here it "
+                                      "is made from the first node",
+                       .action = "decide which value is meant, and set it on every node",
+                       .owner = "you: parameter group",
+                       .source = fate.source,
+                       .date = knowledge_at(TABLE_DIRECTIVE_FATE)->date});
+    }
+}
+
+/* --- a node ---------------------------------------------------------------------------------- */
+
+static void node_judge(work *w, const audit_node *n)
+{
+    knowledge_directive d;
+    w->node = n;
+    w->reads_running = false;
+    w->is_sentinel_file = false;
+    for (size_t i = 0; i < n->setting_count; i++)
+        w->reads_running = w->reads_running || n->settings[i].running;
+    for (size_t i = 0; i < n->line_count; i++)
+        w->is_sentinel_file = w->is_sentinel_file || strcmp(n->lines[i].name, "sentinel") == 0;
+    bool is_known = w->reads_running || (n->line_count > 0 && !w->is_sentinel_file);
+    for (size_t i = 0; is_known && knowledge_directive_at(&n->version, i, &d); i++)
+        directive_judge(w, &d);
+    strangers_judge(w);
+}
+
+static void table_write(work *w,
+                        size_t section,
+                        const char *title,
+                        const row_list *list,
+                        size_t columns,
+                        const char *const *heads)
+{
+    if (list->count == 0) return;
+    size_t table = report_add_table(w->out, section, title, columns, heads);
+    for (size_t i = 0; i < list->count; i++)
+        report_add_row(w->out, section, table, list->cells[i]);
+}
+
+static void section_write(work *w)
+{
+    static const char *const changed[COLUMNS_MAX] = {"Directive", "Source", "Engine default",
+                                                     "Fate",      "There",  "Weight"};
+    static const char *const untouched[] = {"Directive", "Engine default", "There",
+                                            "In the parameter group"};
+    const engine_version *v = &w->facts->nodes[0].version;
+    size_t section = report_section_at(w->out, SECTION_ID, AREA);
+    if (w->directive_count == 0) {
+        report_add_paragraph(w->out, section, "No setting of the source could be read.");
+        return;
+    }
+    report_add_paragraph(w->out, section,
+                         "%zu of %zu directives of %s differ from the engine's defaults.",
+                         w->changed.count, w->directive_count, engine_version_show(v).text);
+    if (!knowledge_directives_hold(v)) {
+        report_add_paragraph(w->out, section,
+                             "The tables of directives do not go back to that version: defaults "
+                             "are those of the oldest they have, so look twice at what seems "
+                             "changed.");
+    }
+    table_write(w, section, "Changed on the source", &w->changed, COUNT_OF(changed), changed);
+    table_write(w, section, "Left alone, and different there", &w->untouched, COUNT_OF(untouched),
+                untouched);
+    parameter_group_write(&w->group, w->target, w->out, section);
+}
+
+static void
+judge(const audit_facts *f, const knowledge_target *t, const audit_options *o, report *r)
+{
+    (void)o;
+    if (f->node_count == 0) return;
+    work w = {.facts = f, .target = t, .out = r, .is_first = true};
+    node_judge(&w, &f->nodes[0]);
+    section_write(&w);
+    w.is_first = false;
+    for (size_t i = 1; i < f->node_count; i++) {
+        node_judge(&w, &f->nodes[i]);
+        nodes_compare(&w, &f->nodes[0], &f->nodes[i]);
+    }
+    arena_clear(&w.memory);
+}
+
+const audit_rule_set audit_settings = {AREA, rows, COUNT_OF(rows), judge};
