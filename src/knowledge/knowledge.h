@@ -117,6 +117,9 @@ const char *knowledge_target_names(void);
 /* The parameter as that target has it: of its family, and not newer than its version; of the
  * service's fixed values for serverless. */
 bool knowledge_parameter_of(const knowledge_target *t, const char *name, knowledge_parameter *ret);
+/* Dotted versions by their numbers: "9.0" is at least "8.1.3". What is behind the numbers is
+ * ignored. */
+bool knowledge_version_at_least(const char *version, const char *least);
 
 typedef enum {
     DEPLOYMENT_NODE_DISABLED,

@@ -25,6 +25,11 @@ int version_compare(span a, span b)
     return 0;
 }
 
+bool knowledge_version_at_least(const char *version, const char *least)
+{
+    return version_compare(span_text(version), span_text(least)) >= 0;
+}
+
 static bool range_holds(span version, span range)
 {
     span low = {0};
