@@ -30,7 +30,7 @@ static bool rule_add(struct walk *w, const struct level *level, err *e)
 {
     const char *const *f = level->fields;
     if (!f[FIELD_EXPR] || !(f[FIELD_ALERT] || f[FIELD_RECORD])) return true;
-    if (w->rules.count == PROM_RULES_MAX) return refuse(level->line, "more than 10000 rules", e);
+    if (w->rules.count == PROM_RULES_MAX) return refuse(level->line, "more than 5000 rules", e);
     if (w->rules.count == w->capacity) {
         size_t capacity = w->capacity ? w->capacity * 2 : 64;
         prom_rule *grown = arena_alloc(w->memory, capacity * sizeof *grown);

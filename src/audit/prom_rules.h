@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define PROM_RULES_MAX 10000
+#define PROM_RULES_MAX 5000
 #define PROM_DEPTH_MAX 32
 #define PROM_RULES_SIZE_MAX (16 * MIB) /* of the file */
 
