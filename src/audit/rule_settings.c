@@ -306,7 +306,8 @@ static void running_against_file(work *w, const fact_setting *s, const knowledge
     knowledge_fate fate;
     const char *file = file_value(w, s);
     if (!file || !s->running || !knowledge_fate_find(d->name, &fate)) return;
-    if (strcmp(fate.judged, "if in the file") == 0) return; /* paths and ports of the start */
+    /* Paths and ports of the start are as the start was, whatever the file says. */
+    if (!setting_matters(w->node, &fate, false)) return;
     const char *running = setting_canonical(d, s->running, &w->memory);
     file = setting_canonical(d, file, &w->memory);
     if (strcmp(running, file) == 0) return;

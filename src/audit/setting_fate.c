@@ -143,11 +143,13 @@ static setting_outcome value_judge(const setting_case *c, const char *with, sett
     return fate_outcome(v->fate.fate);
 }
 
-static bool is_judged(const setting_case *c, const char *judged)
+bool setting_matters(const audit_node *n, const knowledge_fate *fate, bool is_in_file)
 {
-    const char *with = behind(judged, "with ");
-    if (with) return is_on(audit_setting(c->node, with));
-    return strcmp(judged, "if in the file") != 0 || c->is_in_file;
+    const char *with = behind(fate->judged, "with ");
+    const char *without = behind(fate->judged, "without ");
+    if (with) return is_on(audit_setting(n, with));
+    if (without) return !is_on(audit_setting(n, without));
+    return is_in_file || strcmp(fate->judged, "if in the file") != 0;
 }
 
 bool setting_judge(const setting_case *c, arena *memory, setting_verdict *ret)
@@ -161,7 +163,7 @@ bool setting_judge(const setting_case *c, arena *memory, setting_verdict *ret)
     const char *with = behind(v.fate.judged, "value with ");
     if (with) {
         v.outcome = value_judge(c, with, &v);
-    } else if (is_judged(c, v.fate.judged)) {
+    } else if (setting_matters(c->node, &v.fate, c->is_in_file)) {
         parameters_find(c, memory, &v);
         values_share(c, memory, &v);
         if (v.parameter_count > 0) {

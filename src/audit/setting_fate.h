@@ -56,5 +56,8 @@ typedef struct {
     bool is_in_file;
 } setting_case;
 
+/* Does this directive say anything on that node? By the word in its fate (data/README.md). */
+bool setting_matters(const audit_node *n, const knowledge_fate *fate, bool is_in_file);
+
 /* Texts live in `memory`. False: the tables have no fate for it (a test holds that they have). */
 bool setting_judge(const setting_case *c, arena *memory, setting_verdict *ret);

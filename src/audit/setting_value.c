@@ -123,10 +123,22 @@ static const struct {
     {"memory", as_number},   {"special", as_words},   {"string", as_it_is},
 };
 
+/* Two words of an enum for one value; the engine answers the second. */
+static const struct {
+    const char *name;
+    const char *word;
+    const char *same;
+} synonyms[] = {{"oom-score-adj", "relative", "yes"}};
+
 const char *setting_canonical(const knowledge_directive *d, const char *value, arena *memory)
 {
     if (strcmp(value, "\"\"") == 0) return "";
     if (strcmp(d->name, "notify-keyspace-events") == 0) return as_letters(value, memory);
+    for (size_t i = 0; i < COUNT_OF(synonyms); i++) {
+        if (strcmp(d->name, synonyms[i].name) == 0 &&
+            span_is_nocase(span_text(value), synonyms[i].word))
+            return synonyms[i].same;
+    }
     for (size_t i = 0; i < COUNT_OF(types); i++)
         if (strcmp(types[i].type, d->type) == 0) return types[i].make(value, memory);
     return value;

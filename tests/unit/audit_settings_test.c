@@ -79,6 +79,7 @@ static void values_have_one_form_however_they_are_written(void **state)
         {"x", "int", "0700", "700"},
         {"x", "bool", "YES", "yes"},
         {"x", "enum", "AllKeys-LRU", "allkeys-lru"},
+        {"oom-score-adj", "enum", "Relative", "yes"},
         {"x", "string", "Upper Case", "Upper Case"},
         {"x", "string", "\"\"", ""},
         {"x", "special", "3600  1 300\t100", "3600 1 300 100"},
