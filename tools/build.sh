@@ -3,6 +3,7 @@
 # as an error. Names:
 #   asan   clang, address and undefined behaviour sanitizers, errors end the program
 #   fuzz   clang, the same with the fuzz targets
+#   tsan   clang, thread sanitizer
 #   clang  clang, release
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,9 +12,10 @@ case ${1-} in
 asan) set -- asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dc_args="$harden" ;;
 fuzz) set -- fuzz -Dfuzz=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
     -Dc_args="$harden -fsanitize=fuzzer-no-link" ;;
+tsan) set -- tsan -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false ;;
 clang) set -- clang ;;
 *)
-    echo "error: usage: tools/build.sh asan|fuzz|clang" >&2
+    echo "error: usage: tools/build.sh asan|fuzz|tsan|clang" >&2
     exit 2
     ;;
 esac

@@ -1,12 +1,12 @@
 #!/bin/sh
-# tools/test.sh [PART...]: what `make test` runs. Parts: build unit asan integration fuzz layering;
-# without one, all. Every cmocka test, pytest test and other check counts one. The last line is
+# tools/test.sh [PART...]: what `make test` runs. Parts: build unit asan tsan integration fuzz
+# layering; without one, all. Every cmocka test, pytest test and other check counts one. The last line is
 # 'N passed, N failed'. Environment: FUZZ_SECONDS per target (10), PYTEST_ARGS.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/checks.sh
 python=/usr/bin/python3
-parts=${*:-build unit asan integration fuzz layering}
+parts=${*:-build unit asan tsan integration fuzz layering}
 
 wanted() {
     case " $parts " in
@@ -15,9 +15,9 @@ wanted() {
     return 1
 }
 
-# unit DIRECTORY: every cmocka program of a build, each of its tests counted by itself.
+# unit DIRECTORY [PATTERN]: every cmocka program of a build, each of its tests counted by itself.
 unit() {
-    for program in $(find "$1/tests/unit" -maxdepth 1 -name '*_test' -type f -perm -u+x | sort); do
+    for program in $(find "$1/tests/unit" -maxdepth 1 -name '*_test' -type f -perm -u+x | grep -E "${2-.}" | sort); do
         log=$scratch/unit
         CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$program" >"$log" 2>&1
         code=$?
@@ -78,6 +78,18 @@ if wanted integration && [ "${have_asan-0}" = 1 ] && [ -x build-asan/handover ];
     HANDOVER_BIN=$PWD/build-asan/handover HANDOVER_SLOW=4 integration "integration with sanitizers" \
         tests/integration/test_move.py tests/integration/test_resume.py tests/integration/test_cutover.py \
         tests/integration/test_verify.py -k "arrives_whole or cut_connections or second_full_resync or automatic_cutover or planted_difference or code_2"
+fi
+if wanted tsan && check "clang thread sanitizer build without a warning" tools/build.sh tsan; then
+    # The threads of a link: receiver, applier, control. A report of the sanitizer is a file here.
+    mkdir "$scratch/tsan"
+    export TSAN_OPTIONS="log_path=$scratch/tsan/report second_deadlock_stack=1"
+    unit build-tsan '/(net|engine|repl|apply|model|journal)[a-z_]*_test$'
+    HANDOVER_BIN=$PWD/build-tsan/handover HANDOVER_SLOW=4 integration "integration with the thread sanitizer" \
+        tests/integration/test_move.py tests/integration/test_resume.py tests/integration/test_cutover.py \
+        -k "arrives_whole or cut_connections or second_full_resync or automatic_cutover"
+    unset TSAN_OPTIONS
+    no_reports() { ! cat "$scratch"/tsan/* 2>/dev/null; }
+    check "no race between the threads of a link" no_reports
 fi
 if wanted fuzz && check "fuzz build without a warning" tools/build.sh fuzz; then fuzz; fi
 finish
