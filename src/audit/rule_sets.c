@@ -12,8 +12,8 @@ static const audit_rule_set acceptance = {REPORT_ACCEPT_AREA, acceptance_rows,
                                           COUNT_OF(acceptance_rows), NULL};
 
 static const audit_rule_set *const sets[] = {
-    &audit_settings,   &audit_commands, &audit_clients, &audit_operations,
-    &audit_monitoring, &audit_boundary, &audit_unread,  &acceptance,
+    &audit_settings,   &audit_commands,   &audit_users,    &audit_clients, &audit_data,
+    &audit_operations, &audit_monitoring, &audit_boundary, &audit_unread,  &acceptance,
 };
 
 const audit_rule_set *audit_rule_set_at(size_t n)
