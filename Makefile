@@ -38,8 +38,8 @@ demo: setup-run all engines ## a whole move on this machine, on real engines, un
 test: setup-test engines-all ## unit, integration, sanitizer and short fuzz runs; the last line counts
 	@tools/test.sh
 
-bench: setup-run all engines ## full sync beside replicaof; table and build/bench/*.json (args=--small)
-	@$(python) tests/bench/full_sync.py $(args)
+bench: setup-run all engines ## all figures of docs/performance.md; tables and build/bench/*.json (args=--small)
+	@$(python) tests/bench/all.py $(args)
 
 fuzz: setup-lint ## every fuzz target for `seconds` (60), or for `executions` inputs each
 	@tools/fuzz.sh $(if $(executions),$(executions)x,$(seconds))

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""make bench: a full sync by handover beside `replicaof` on the same pair of servers.
+"""A full sync by handover beside `replicaof` on the same pair of servers.
 
     tests/bench/full_sync.py [--small] [--rounds N] [--set strings|mixed] [--ways handover,replicaof,swapdb]
 
@@ -12,13 +12,9 @@ replicaof. The table goes to the terminal, all figures to build/bench/full_sync-
 """
 
 import argparse
-import json
-import os
 import pathlib
-import platform
 import sqlite3
 import statistics
-import subprocess
 import sys
 import time
 
@@ -27,6 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
 import tool  # noqa: E402
 from fill import fill, fill_bench_strings  # noqa: E402
+from machine import save  # noqa: E402
 from servers import Server, cpu_seconds, peak_rss_bytes, wait_until  # noqa: E402
 
 DEADLINE_S = 900
@@ -124,11 +121,6 @@ def median(runs, name):
     return statistics.median(r[name] for r in runs)
 
 
-def commit():
-    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 def bench(name, small, rounds, ways):
     options = {"client-output-buffer-limit": "replica 0 0 0", "maxmemory": 0}
     with Server("redis-7.0", options=options) as source, Server("valkey-8.0", options=options) as target:
@@ -174,12 +166,8 @@ def report(name, small, keys, memory, runs):
         table["handover"]["rss_max"] = peak
         good = good and peak <= RSS_BAR
         print(f"  peak RSS of handover {peak / 2**20:.1f} MiB ({'<=' if peak <= RSS_BAR else 'OVER'} {RSS_BAR >> 20} MiB)")
-    path = ROOT / "build" / "bench" / f"full_sync-{name}{'-small' if small else ''}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({
-        "set": name, "keys": keys, "source_bytes": memory, "commit": commit(), "cores": os.cpu_count(),
-        "machine": platform.machine(), "medians": table, "runs": runs}, indent=1) + "\n")
-    print(f"  all figures: {path.relative_to(ROOT)}", flush=True)
+    save(f"full_sync-{name}{'-small' if small else ''}", {
+        "set": name, "keys": keys, "source_bytes": memory, "medians": table, "runs": runs})
     return good
 
 
