@@ -47,12 +47,26 @@ static bool stopping(const applier *a)
     return atomic_load(&a->x->shared->stop);
 }
 
+/* What the operator and the target want just now; answers whether all writing shall stop. */
 static bool pause_is_wanted(applier *a)
 {
-    pthread_mutex_lock(&a->x->shared->lock);
-    bool paused = a->x->shared->pause_wanted;
-    pthread_mutex_unlock(&a->x->shared->lock);
+    link_shared *h = a->x->shared;
+    governor *g = &a->x->governor;
+    int64_t now_ns = clock_ns();
+    pthread_mutex_lock(&h->lock);
+    bool paused = h->pause_wanted;
+    governor_learn(g, &h->evidence, now_ns);
+    governor_limit(g, &h->limits, h->throttle_lifted);
+    h->throttled = governor_reason(g, now_ns);
+    pthread_mutex_unlock(&h->lock);
     return paused;
+}
+
+/* How long to wait for something to happen: no longer than until more may be written. */
+static int turn_ms(applier *a)
+{
+    throttle_budget b = governor_budget(&a->x->governor, clock_ns());
+    return b.ops > 0 || b.wait_ms > TURN_MS ? TURN_MS : b.wait_ms;
 }
 
 static void wait_ms(applier *a, int64_t ms)
@@ -166,7 +180,7 @@ part_run(applier *a, link_phase phase, part_step *each, void *part, bool *ret_ov
         if (s == STEP_BAD) return false;
         if (s == STEP_DONE) return true;
         a->retry_ms = RETRY_FIRST_MS;
-        if (idle) net_loop_turn(a->loop, TURN_MS);
+        if (idle) net_loop_turn(a->loop, turn_ms(a));
         if (idle && phase == LINK_SNAPSHOT) (void)usleep(BATCH_US);
     }
     *ret_over = true;
@@ -329,6 +343,7 @@ applier *applier_start(apply_context *x, uint64_t useless_generation)
     a->loop = net_loop_new();
     a->wake = net_wake_new(a->loop);
     spool_wake_reader(x->spool, a->wake);
+    governor_init(&x->governor, clock_ns());
     int failed = pthread_create(&a->thread, NULL, applier_main, a);
     assert(!failed);
     return a;

@@ -1,5 +1,6 @@
 /* apply/context.h: what every part of the applier works with. One per link, on its thread. */
 #pragma once
+#include "apply/governor.h"
 #include "apply/keyset.h"
 #include "apply/shared.h"
 #include "apply/target.h"
@@ -12,7 +13,8 @@ typedef struct {
     link_shared *shared;
     target_conn target;
     keyset *keys; /* of the snapshot, while keys that are not in it will be deleted; else NULL */
-    bool fatal;   /* the last error needs the operator: trying again would not help */
+    governor governor;
+    bool fatal; /* the last error needs the operator: trying again would not help */
 } apply_context;
 
 /* The errors of a target that pass by themselves or with an operator's help: the refused group is

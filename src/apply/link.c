@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "apply/applier.h"
+#include "apply/gauge.h"
 #include "apply/hold.h"
 #include "apply/release.h"
 #include "base/clock.h"
@@ -19,11 +20,13 @@ struct sync_link {
     link_options options;
     char *link_id;
     char *workdir;
+    char *throttle_file;
     engine_url source;
     engine_url target;
     apply_context context;
     link_shared shared;
     applier *applier;
+    gauge *gauge;
     /* What waits for the target's replicas: they hold it when all are at `master_offset`. */
     struct {
         bool waiting;
@@ -86,6 +89,7 @@ static void link_free(sync_link *l)
     engine_url_clear(&l->target);
     free(l->link_id);
     free(l->workdir);
+    free(l->throttle_file);
     free(l);
 }
 
@@ -107,11 +111,14 @@ bool link_start(const link_options *o, sync_link **ret, err *e)
     l->options = *o;
     l->options.link_id = l->link_id = mem_text(span_text(o->link_id));
     l->options.workdir = l->workdir = mem_text(span_text(o->workdir));
+    if (o->throttle_file)
+        l->options.throttle_file = l->throttle_file = mem_text(span_text(o->throttle_file));
     l->source = engine_url_copy(o->source);
     l->target = engine_url_copy(o->target);
     l->options.source = &l->source;
     l->options.target = &l->target;
     link_shared_init(&l->shared);
+    l->shared.limits = o->throttle;
     l->context.options = &l->options;
     l->context.shared = &l->shared;
     l->context.key = checkpoint_key_of(l->link_id);
@@ -130,6 +137,7 @@ bool link_start(const link_options *o, sync_link **ret, err *e)
                           .generation_used = plan.generation_used,
                           .silence_max_ms = l->options.source_silence_ms};
     l->context.receiver = receiver_start(&r);
+    l->gauge = gauge_start(&l->context);
     l->applier = applier_start(&l->context, plan.full_sync ? generation : 0);
     *ret = l;
     return true;
@@ -139,6 +147,7 @@ void link_stop(sync_link *l)
 {
     if (!l) return;
     applier_stop(l->applier);
+    gauge_stop(l->gauge);
     receiver_stop(l->context.receiver);
     link_free(l);
 }
@@ -154,6 +163,8 @@ link_status link_status_get(sync_link *l)
     s.trouble = l->shared.trouble;
     s.progress = l->shared.progress;
     s.near_keys = l->shared.near_count;
+    s.throttle = (throttle_status){
+        .limits = l->shared.limits, .seen = l->shared.evidence, .reason = l->shared.throttled};
     pthread_mutex_unlock(&l->shared.lock);
     bool streaming = !s.progress.checkpoint_in_snapshot && s.progress.generation > 0;
     if (streaming && s.stream.end > s.progress.applied_offset) {
@@ -175,6 +186,22 @@ void link_pause(sync_link *l, bool pause)
 {
     pthread_mutex_lock(&l->shared.lock);
     l->shared.pause_wanted = pause;
+    pthread_mutex_unlock(&l->shared.lock);
+    applier_wake(l->applier);
+}
+
+void link_throttle(sync_link *l, const throttle_limits *limits)
+{
+    pthread_mutex_lock(&l->shared.lock);
+    l->shared.limits = *limits;
+    pthread_mutex_unlock(&l->shared.lock);
+    applier_wake(l->applier);
+}
+
+void link_throttle_lift(sync_link *l, bool lift)
+{
+    pthread_mutex_lock(&l->shared.lock);
+    l->shared.throttle_lifted = lift;
     pthread_mutex_unlock(&l->shared.lock);
     applier_wake(l->applier);
 }

@@ -6,6 +6,7 @@
  * one control thread. The rules are those of protocol.md (R1-R11, R13, R16-R21). */
 #pragma once
 #include "apply/checkpoint.h"
+#include "apply/governor.h"
 #include "engine/engine.h"
 #include "repl/receiver.h"
 #include "repl/spool.h"
@@ -26,7 +27,9 @@ typedef struct {
     target_policy policy;
     bool flush_pass;             /* FLUSHALL, FLUSHDB, SWAPDB are passed on */
     unsigned target_rdb_version; /* of the footers of RESTORE */
-    bool full_sync;              /* what the target holds may be wrong: begin a new generation */
+    throttle_limits throttle;
+    const char *throttle_file; /* while it is there, nothing is written; NULL: none */
+    bool full_sync;            /* what the target holds may be wrong: begin a new generation */
 } link_options;
 
 typedef enum {
@@ -67,6 +70,7 @@ typedef struct {
     int64_t lag_ms;
     uint64_t lag_bytes;
     uint64_t near_keys;
+    throttle_status throttle;
 } link_status;
 
 /* A key that needs someone: it could not be written, or the target answered what it must not. */
@@ -86,6 +90,9 @@ void link_stop(sync_link *l);
 
 link_status link_status_get(sync_link *l);
 void link_pause(sync_link *l, bool pause);
+void link_throttle(sync_link *l, const throttle_limits *limits);
+/* While a cutover drains nothing holds the link back. */
+void link_throttle_lift(sync_link *l, bool lift);
 /* What the target holds may be wrong: begins a new generation. */
 void link_full_sync(sync_link *l);
 /* Whether everything up to the offset is answered by the target (R: drain means >=). */

@@ -10,7 +10,7 @@ _Static_assert(NEAR_SLOTS >= 2 * NEAR_KEYS_MAX, "the table must stay half empty"
 
 void link_shared_init(link_shared *s)
 {
-    *s = (link_shared){.stop_behind = UINT64_MAX};
+    *s = (link_shared){.stop_behind = UINT64_MAX, .evidence.latency_ns = -1};
     (void)pthread_mutex_init(&s->lock, NULL); /* never fails with default attributes on Linux */
 }
 

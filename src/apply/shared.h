@@ -40,6 +40,11 @@ typedef struct {
     uint64_t *near_hashes; /* of the keys listed, open addressing; a key is listed once */
     bool near_overflow;
 
+    throttle_limits limits;
+    throttle_evidence evidence;
+    throttle_reason throttled;
+    bool throttle_lifted; /* while a cutover drains */
+
     bool pause_wanted;
     bool pause_seen;
     uint64_t stop_behind; /* apply nothing that ends behind this offset (R21); UINT64_MAX: no end */

@@ -65,6 +65,9 @@ struct snapshot {
     int64_t marked_ns;
     uint64_t keys; /* since the last publication */
     uint64_t bytes_sent;
+    throttle_budget budget; /* of this turn, and what it began with */
+    uint64_t turn_sent;
+    uint64_t turn_bytes;
 };
 
 bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *e)
@@ -120,6 +123,12 @@ static bool room_for_commands(const snapshot *s, size_t count)
 {
     return s->sent - s->answered + count <= IN_FLIGHT_MAX &&
            net_conn_out(s->x->target.conn)->size < OUT_HIGH;
+}
+
+static bool budget_is_left(const snapshot *s)
+{
+    return s->sent - s->turn_sent < s->budget.ops &&
+           s->bytes_sent - s->turn_bytes < s->budget.bytes;
 }
 
 /* The checksum over what was parsed since the last time. `but`: bytes at the end left out. */
@@ -275,7 +284,7 @@ static step value_set_aside(snapshot *s, const err *why, err *e)
 static step value_chunks_step(snapshot *s, err *e)
 {
     buf *out = net_conn_out(s->x->target.conn);
-    while (room_for_commands(s, VALUE_COMMANDS_MAX)) {
+    while (room_for_commands(s, VALUE_COMMANDS_MAX) && budget_is_left(s)) {
         cursor in = cursor_of(span_tail(buf_span(&s->window), s->at));
         const uint8_t *start = in.at;
         size_t commands = 0;
@@ -406,7 +415,7 @@ static void mark_consider(snapshot *s)
 static step window_parse(snapshot *s, err *e)
 {
     s->mark.due = position(s) - s->marked >= s->mark_bytes || clock_ns() - s->marked_ns >= MARK_NS;
-    while (!s->ended && room_for_commands(s, 4)) {
+    while (!s->ended && room_for_commands(s, 4) && budget_is_left(s)) {
         mark_consider(s);
         if (s->in_value) {
             step got = value_step(s, e);
@@ -563,8 +572,12 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
         (s->answered < s->sent && !target_is_heard(&s->x->target, e)))
         return STEP_BAD;
     if (link_shared_incidents_waiting(s->x->shared) > INCIDENTS_MAX - IN_FLIGHT_MAX) paused = true;
+    s->budget = governor_budget(&s->x->governor, clock_ns());
+    s->turn_sent = s->sent;
+    s->turn_bytes = s->bytes_sent;
     step parsed = paused ? STEP_MORE : window_parse(s, e);
-    if (parsed == STEP_MORE && !paused && room_for_commands(s, VALUE_COMMANDS_MAX)) {
+    if (parsed == STEP_MORE && !paused && budget_is_left(s) &&
+        room_for_commands(s, VALUE_COMMANDS_MAX)) {
         step filled = window_fill(s, e);
         if (filled == STEP_BAD) return STEP_BAD;
         if (filled == STEP_DONE) before--; /* something happened */
@@ -577,6 +590,8 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
         (void)err_blame(e, SIDE_SOURCE);
         return STEP_BAD;
     }
+    governor_spend(&s->x->governor, (size_t)(s->sent - s->turn_sent),
+                   (size_t)(s->bytes_sent - s->turn_bytes));
     if (!mark_send(s, e) || !net_conn_pump(s->x->target.conn, e)) return STEP_BAD;
     publish(s);
     /* As before a mark: first the keys set aside are in the journal. */

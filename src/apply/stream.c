@@ -317,9 +317,13 @@ static bool group_is_full(const group *g)
     return g->count >= GROUP_COMMANDS_MAX || g->bytes.size >= GROUP_BYTES_MAX;
 }
 
-static step group_build(stream *s, group *g, err *e)
+/* STEP_MORE: nothing is left to read. STEP_DONE: the group or the budget is. */
+static step group_fill(stream *s, group *g, const throttle_budget *budget, err *e)
 {
-    while (!group_is_full(g)) {
+    size_t count = g->count;
+    size_t size = g->bytes.size;
+    while (!group_is_full(g) && g->count - count < budget->ops &&
+           g->bytes.size - size < budget->bytes) {
         bool more_there = s->window.size - s->at > s->tried;
         step got = more_there ? unit_add(s, g, e) : STEP_MORE;
         if (got == STEP_BAD) return STEP_BAD;
@@ -328,6 +332,17 @@ static step group_build(stream *s, group *g, err *e)
         if (filled != STEP_DONE) return filled; /* nothing new came */
     }
     return STEP_DONE;
+}
+
+/* As much as the governor allows. A unit is added whole, so it may take more than there was. */
+static step group_build(stream *s, group *g, err *e)
+{
+    throttle_budget budget = governor_budget(&s->x->governor, clock_ns());
+    size_t count = g->count;
+    size_t size = g->bytes.size;
+    step got = group_fill(s, g, &budget, e);
+    governor_spend(&s->x->governor, g->count - count, g->bytes.size - size);
+    return got;
 }
 
 static void committed_publish(stream *s, group *g)
@@ -400,7 +415,8 @@ step stream_step(stream *s, bool paused, bool *ret_idle, err *e)
     if (answered == STEP_BAD) return STEP_BAD;
     bool build = orders_take(s, paused);
     group *g = &s->groups[s->building];
-    if (build && group_build(s, g, e) == STEP_BAD) return STEP_BAD;
+    step built = build ? group_build(s, g, e) : STEP_DONE;
+    if (built == STEP_BAD) return STEP_BAD;
     *ret_idle = true;
     if (s->outstanding) return STEP_MORE;
     /* Also a quiet source pings: the checkpoint follows, and tells whether the target still has it.
@@ -408,7 +424,7 @@ step stream_step(stream *s, bool paused, bool *ret_idle, err *e)
     bool due = g->count > 0 || g->end - s->committed >= CHECKPOINT_BYTES ||
                (g->end > s->committed && deadline_left_ms(s->due_ns) == 0);
     if (!due) {
-        nothing_publish(s, g, build);
+        nothing_publish(s, g, built == STEP_MORE);
         return STEP_MORE;
     }
     if (!group_send(g, s->x, spool_reader_generation(s->reader), e)) return STEP_BAD;
