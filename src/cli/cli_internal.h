@@ -12,6 +12,7 @@ enum command_id {
     CMD_STATUS,
     CMD_PAUSE,
     CMD_RESUME,
+    CMD_THROTTLE,
     CMD_CUTOVER,
     CMD_ABORT,
     CMD_FINISH,
@@ -87,7 +88,7 @@ struct option_row {
     bool in_other_help; /* the help of another row names it: the screen is small */
 };
 
-#define OPTION_ROW_COUNT 50
+#define OPTION_ROW_COUNT 56
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -200,6 +201,6 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 /* --- the commands ---------------------------------------------------------------------------- */
 
 cli_command cmd_audit, cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
-    cmd_migrate_cutover, cmd_migrate_abort, cmd_migrate_finish, cmd_verify, cmd_rdb_info,
+    cmd_migrate_throttle, cmd_migrate_cutover, cmd_migrate_abort, cmd_migrate_finish, cmd_verify, cmd_rdb_info,
     cmd_rdb_keys;
 migrate_verify_run cmd_verify_for_move;

@@ -23,6 +23,18 @@ static int choice_of(const struct cli_options *o, const char *name, const choice
     return 0;
 }
 
+/* A limit that is not given stays as it is. */
+static throttle_limits limits_read(const struct cli_options *o)
+{
+    return (throttle_limits){
+        .ops_per_s = cli_given(o, "ops") ? (int64_t)cli_count(o, "ops") : -1,
+        .bytes_per_s = cli_given(o, "bytes") ? (int64_t)cli_size(o, "bytes") : -1,
+        .latency_ms = cli_given(o, "target-latency") ? cli_duration_ms(o, "target-latency") : -1,
+        .memory_percent =
+            cli_given(o, "target-memory") ? (int64_t)cli_count(o, "target-memory") : -1,
+    };
+}
+
 static void run_options(const struct cli_options *o, migrate_options *ret)
 {
     ret->cutover_auto = cli_is(o, "cutover", "auto");
@@ -39,6 +51,8 @@ static void run_options(const struct cli_options *o, migrate_options *ret)
     ret->cutover_deadline_ms = cli_duration_ms(o, "cutover-deadline");
     ret->lag_max_ms = cli_duration_ms(o, "lag-max");
     ret->switch_hook = cli_text(o, "switch-hook");
+    ret->throttle = limits_read(o);
+    ret->throttle_file = cli_text(o, "throttle-file");
     ret->verify_run = cmd_verify_for_move;
     if (cli_flag(o, "quiet")) ret->progress = PROGRESS_NONE;
 }
@@ -81,6 +95,19 @@ bool cmd_migrate_resume(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
     return migrate_pause(cli_text(o, "workdir"), false, e);
+}
+
+bool cmd_migrate_throttle(const struct cli_options *o, int *ret_exit, err *e)
+{
+    (void)ret_exit;
+    throttle_limits change = limits_read(o);
+    if (cli_flag(o, "off")) {
+        bool other = change.ops_per_s >= 0 || change.bytes_per_s >= 0 || change.latency_ms >= 0 ||
+                     change.memory_percent >= 0;
+        if (other) return err_set(e, ERR_USAGE, "'--off' and a limit exclude each other");
+        change = (throttle_limits){0};
+    }
+    return migrate_throttle(cli_text(o, "workdir"), &change, e);
 }
 
 bool cmd_migrate_cutover(const struct cli_options *o, int *ret_exit, err *e)

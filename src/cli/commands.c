@@ -82,6 +82,11 @@ const struct command cli_commands[CMD_COUNT] = {
                     "Goes on where the pause began. To continue a move whose process ended, use "
                     "'migrate run'.",
                     TOUCHES_WORKDIR, false, cmd_migrate_resume, NULL, 0},
+    [CMD_THROTTLE] =
+        {"migrate throttle", "--workdir DIR [options]", "limit how fast the target is written to",
+         "Changes the limits of the running move at once; without an option it tells them. They "
+         "are kept: a run that goes on holds them too. 0 lifts a limit, --off all of them.",
+         TOUCHES_WORKDIR, false, cmd_migrate_throttle, NULL, 0},
     [CMD_CUTOVER] =
         {"migrate cutover", "--workdir DIR [options]",
          "hold the writes, drain, fence the source, switch",

@@ -2,7 +2,8 @@
 
 #define FOR(command) (UINT64_C(1) << CMD_##command)
 #define FOR_MIGRATE                                                                                \
-    (FOR(RUN) | FOR(STATUS) | FOR(PAUSE) | FOR(RESUME) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH))
+    (FOR(RUN) | FOR(STATUS) | FOR(PAUSE) | FOR(RESUME) | FOR(THROTTLE) | FOR(CUTOVER) |            \
+     FOR(ABORT) | FOR(FINISH))
 #define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
 #define FOR_SOURCE (FOR_SERVERS | FOR(AUDIT))
 #define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
@@ -68,6 +69,17 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "before an automatic cutover"},
     {"allow-target-config", NULL, OPTION_FLAG, FOR(RUN),
      .help = "settings of the target may be changed meanwhile"},
+    {"ops", "N", OPTION_COUNT, FOR(RUN) | FOR(THROTTLE), .min = 0, .max = 1000000000,
+     .help = "commands a second to the target; 0: no limit"},
+    {"bytes", "SIZE", OPTION_SIZE, FOR(RUN) | FOR(THROTTLE), .min = 0, .max = 1024 * GIB,
+     .help = "bytes a second to the target; 0: no limit"},
+    {"target-latency", "DURATION", OPTION_DURATION, FOR(RUN) | FOR(THROTTLE), .min = 0,
+     .max = 60 * SECOND_MS, .help = "slow down while the target answers later"},
+    {"target-memory", "PERCENT", OPTION_COUNT, FOR(RUN) | FOR(THROTTLE), .min = 0, .max = 100,
+     .help = "stop while it uses more of its maxmemory"},
+    {"throttle-file", "FILE", OPTION_FILE, FOR(RUN),
+     .help = "write nothing while it is there (DIR/throttle)"},
+    {"off", NULL, OPTION_FLAG, FOR(THROTTLE), .command_line_only = true, .help = "no limit at all"},
     {"progress", "HOW", OPTION_CHOICE, FOR(RUN), .choices = "auto|line|plain|none",
      .fallback = "auto", .help = "shown as"},
     {"force", NULL, OPTION_FLAG, FOR(CUTOVER), .command_line_only = true,

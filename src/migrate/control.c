@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "migrate/status.h"
+#include "migrate/throttle.h"
 
 #define LINE_MAX_SIZE ((size_t)1024 * 1024)
 #define ORDER_LINE_MAX ((size_t)4096)
@@ -32,10 +33,8 @@ static const struct {
     order_kind kind;
     const char *name;
 } order_names[] = {
-    {ORDER_PAUSE, "pause"},
-    {ORDER_RESUME, "resume"},
-    {ORDER_CUTOVER, "cutover"},
-    {ORDER_ABORT, "abort"},
+    {ORDER_PAUSE, "pause"},     {ORDER_RESUME, "resume"}, {ORDER_THROTTLE, "throttle"},
+    {ORDER_CUTOVER, "cutover"}, {ORDER_ABORT, "abort"},
 };
 
 static const char *order_name(order_kind kind)
@@ -136,7 +135,13 @@ static json_t *request_answer(control *c, const json_t *request)
         (void)err_set(&o.trouble, ERR_USAGE, "there is no such order");
         return order_answer(&o);
     }
-    order_give(c->m, &o);
+    if (o.kind == ORDER_THROTTLE) { /* not behind what the workflow does just now */
+        o.throttle = throttle_from_json(request);
+        o.good = throttle_order_do(c->m, &o.throttle, &o.text, &o.trouble);
+        o.done = true;
+    } else {
+        order_give(c->m, &o);
+    }
     json_t *answer = order_answer(&o);
     free(o.text);
     return answer;
@@ -333,6 +338,7 @@ bool control_ask(const char *workdir, const move_order *o, char **ret_text, err 
                                 "dry_run", o->cutover.dry_run, "force", o->cutover.force, "undo",
                                 o->cutover.undo, "skip_verify", o->cutover.skip_verify);
     json_t *answer = NULL;
+    if (o->kind == ORDER_THROTTLE) throttle_to_json(&o->throttle, request);
     bool done = answer_fetch(workdir, request, &answer, e);
     if (done && json_is_true(json_object_get(answer, "good"))) {
         const char *text = json_string_value(json_object_get(answer, "text"));

@@ -90,6 +90,15 @@ static bool lag_is_small(move *m, err *e)
     return err_hint(e, "wait until it is in sync, or raise --lag-max");
 }
 
+/* What stops the link altogether was put there on purpose. */
+static bool throttle_allows(move *m, err *e)
+{
+    throttle_status s = link_status_get(m->link).throttle;
+    if (s.reason != THROTTLE_FILE && s.reason != THROTTLE_MEMORY) return true;
+    err_set(e, ERR_STATE, "the link is %s", throttle_show(&s).text);
+    return err_hint(e, "take the file away, or give the target more memory (or a higher limit)");
+}
+
 static bool quarantine_is_clear(move *m, err *e)
 {
     struct journal_quarantine_count count = {0};
@@ -158,7 +167,7 @@ static bool fence_address_is_free(move *m, err *e)
 static bool step_check(attempt *a, err *e)
 {
     move *m = a->m;
-    return lag_is_small(m, e) && quarantine_is_clear(m, e) &&
+    return lag_is_small(m, e) && throttle_allows(m, e) && quarantine_is_clear(m, e) &&
            verification_is_fresh(m, a->order->skip_verify, e) &&
            (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
            move_source(m, e) && move_target(m, e) && checkpoint_is_there(m, e) &&
@@ -247,6 +256,7 @@ static bool step_hold(attempt *a, err *e)
     char ms[24];
     (void)snprintf(ms, sizeof ms, "%" PRId64, a->m->options->cutover_deadline_ms);
     const char *const args[] = {"CLIENT", "PAUSE", ms, "WRITE"};
+    link_throttle_lift(a->m->link, true); /* no limit may lengthen the hold */
     a->hold_ns = clock_ns();
     return act_and_read(a->m, COUNT_OF(args), args, &a->hold_offset, e);
 }
@@ -381,6 +391,7 @@ static bool attempt_undo(attempt *a, err *e)
     release_result held = {0};
     bool done = change_undo(a->m, CHANGE_FENCE, e) && change_undo(a->m, CHANGE_PAUSE, e);
     link_limit(a->m->link, UINT64_MAX);
+    link_throttle_lift(a->m->link, false);
     if (!done || !move_target(a->m, e) || !link_hold_again(a->m->link, a->m->target, &held, e)) {
         log_warn("the expiries on the target could not be held again: a new full copy begins");
         link_full_sync(a->m->link); /* the note in the journal stays until it has */

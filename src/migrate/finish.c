@@ -187,6 +187,16 @@ bool migrate_pause(const char *workdir, bool pause, err *e)
     return good;
 }
 
+bool migrate_throttle(const char *workdir, const throttle_limits *change, err *e)
+{
+    char *text = NULL;
+    move_order order = {.kind = ORDER_THROTTLE, .throttle = *change};
+    bool good = control_ask(workdir, &order, &text, e);
+    if (good) printf("%s\n", text);
+    free(text);
+    return good;
+}
+
 /* Without a running process only a cutover that stands still can be decided. */
 static bool cutover_offline(const migrate_options *o, const cutover_order *order, err *e)
 {

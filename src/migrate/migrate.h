@@ -41,7 +41,9 @@ typedef struct {
     int64_t hold_horizon_ms;
     int64_t cutover_deadline_ms;
     int64_t lag_max_ms;
-    const char *switch_hook; /* a file; NULL: none */
+    const char *switch_hook;   /* a file; NULL: none */
+    throttle_limits throttle;  /* -1: as the move knows it, 0: no limit */
+    const char *throttle_file; /* NULL: "throttle" in the work directory */
     progress_kind progress;
     migrate_verify_run *verify_run;
 } migrate_options;
@@ -58,6 +60,8 @@ typedef struct {
 } cutover_order;
 
 /* Orders to the process that runs the move; printed is what it answers. */
+/* Without a limit in it the present ones are told. */
+bool migrate_throttle(const char *workdir, const throttle_limits *change, err *e) MUST_CHECK;
 bool migrate_pause(const char *workdir, bool pause, err *e) MUST_CHECK;
 bool migrate_cutover(const migrate_options *o, const cutover_order *order, err *e) MUST_CHECK;
 bool migrate_abort(const migrate_options *o, err *e) MUST_CHECK;

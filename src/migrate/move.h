@@ -4,15 +4,24 @@
 
 #include "engine/info.h"
 #include "migrate/migrate.h"
+#include "migrate/watchdog.h"
 
 #define CONTROL_TIMEOUT_MS 10000
 
 /* What another terminal wants. One at a time; the asker waits for the answer. */
-typedef enum { ORDER_NONE, ORDER_PAUSE, ORDER_RESUME, ORDER_CUTOVER, ORDER_ABORT } order_kind;
+typedef enum {
+    ORDER_NONE,
+    ORDER_PAUSE,
+    ORDER_RESUME,
+    ORDER_THROTTLE, /* done at once, by whoever receives it */
+    ORDER_CUTOVER,
+    ORDER_ABORT
+} order_kind;
 
 typedef struct {
     order_kind kind;
     cutover_order cutover;
+    throttle_limits throttle;
     bool done;
     bool good;
     char *text; /* the answer for people */
@@ -45,6 +54,8 @@ typedef struct {
     double eta_s; /* -1: unknown */
     bool verifying;
     uint64_t source_offset; /* as the source said lately */
+    throttle_limits limits;
+    watchdog watchdog;
 } move;
 
 /* Opens a control connection when there is none (or the last one died). */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "migrate/facts.h"
+#include "migrate/status.h"
 
 #define BAR_WIDTH 20
 #define DRAW_LINE_MS 200
@@ -72,9 +73,8 @@ static void line_make(char *out, size_t size, const move *m, const link_status *
     char eta[32] = "";
     bar_draw(bar, done_part(s));
     if (m->eta_s > 0.5) (void)snprintf(eta, sizeof eta, " ETA %.0f s", m->eta_s);
-    const char *why = s->trouble.kind            ? s->trouble.text
-                      : s->receiver.trouble.kind ? s->receiver.trouble.text
-                                                 : "";
+    status_reason reason = status_reason_of(m, s);
+    const char *why = s->phase == LINK_PAUSED && !s->trouble.kind ? "" : reason.text;
     (void)snprintf(
         out, size, "%-22s [%s] %" PRIu64 " keys %.0f/s, %s/s, lag %" PRId64 " ms%s%s%.120s%s",
         m->verifying ? "following, verifying" : phase_name(s->phase), bar,
@@ -107,7 +107,9 @@ void progress_update(progress *p, move *m, const link_status *s)
     bool line = p->kind == PROGRESS_LINE;
     p->next_ns = now + (line ? DRAW_LINE_MS : DRAW_PLAIN_MS) * NS_PER_MS;
     char text[400];
+    pthread_mutex_lock(&m->lock);
     line_make(text, sizeof text, m, s);
+    pthread_mutex_unlock(&m->lock);
     if (line) {
         log_status(text);
     } else {

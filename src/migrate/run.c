@@ -13,6 +13,7 @@
 #include "migrate/preflight.h"
 #include "migrate/progress.h"
 #include "migrate/status.h"
+#include "migrate/throttle.h"
 
 #define TICK_MS 100
 #define SECOND_NS NS_PER_S
@@ -116,6 +117,21 @@ static void source_ask(runner *r, const link_status *s)
     pthread_mutex_lock(&r->m.lock);
     r->m.source_offset = offset;
     pthread_mutex_unlock(&r->m.lock);
+}
+
+/* Says once that the link stalls, and once that it goes on. */
+static void watch(runner *r, const link_status *s)
+{
+    int64_t now_ns = clock_ns();
+    pthread_mutex_lock(&r->m.lock);
+    watchdog *w = &r->m.watchdog;
+    bool stalled = w->activity == ACTIVITY_STALLED;
+    watchdog_look(w, s, r->source_is_known ? r->m.source_offset : 0, now_ns);
+    bool stalls = w->activity == ACTIVITY_STALLED;
+    watchdog_text text = watchdog_show(w, now_ns);
+    pthread_mutex_unlock(&r->m.lock);
+    if (stalls && !stalled) log_warn("%s; the link waits and goes on by itself", text.text);
+    if (stalled && !stalls) log_info("the link is no longer stalled");
 }
 
 static journal_state state_wanted(runner *r, const link_status *s, journal_state now)
@@ -389,6 +405,7 @@ static bool order_do(runner *r, move_order *o, err *e)
         r->over = true;
         return true;
     }
+    case ORDER_THROTTLE:
     case ORDER_NONE:
         break;
     }
@@ -454,6 +471,7 @@ static bool tick(runner *r, err *e)
     if (!incidents_drain(r, e)) return false;
     progress_update(&r->progress, &r->m, &s);
     source_ask(r, &s);
+    watch(r, &s);
     if (!state_follow(r, &s, e) || !second_tick(r, e)) return false;
     if (s.phase == LINK_STOPPED) return link_stopped(&s, e);
     if (!auto_follow(r, e)) {
@@ -531,6 +549,11 @@ static bool preflight(runner *r, journal_state now, err *e)
 static bool run_link(runner *r, err *e)
 {
     const migrate_options *o = r->m.options;
+    char throttle_file[4096];
+    (void)snprintf(throttle_file, sizeof throttle_file, "%s%s",
+                   o->throttle_file ? o->throttle_file : o->workdir,
+                   o->throttle_file ? "" : "/throttle");
+    if (!throttle_begin(&r->m, &o->throttle, e)) return false;
     link_options l = {.link_id = r->m.link_id,
                       .workdir = o->workdir,
                       .source = &r->m.source_url,
@@ -541,6 +564,8 @@ static bool run_link(runner *r, err *e)
                       .source_silence_ms = r->found.source_silence_ms,
                       .policy = o->policy,
                       .flush_pass = o->flush_pass,
+                      .throttle = r->m.limits,
+                      .throttle_file = throttle_file,
                       .target_rdb_version = r->m.target_version.rdb_version};
     sync_link *link = NULL;
     int64_t generation = 0;
@@ -557,6 +582,7 @@ static bool run_link(runner *r, err *e)
     pthread_mutex_lock(&r->m.lock);
     r->m.link = link;
     pthread_mutex_unlock(&r->m.lock);
+    watchdog_init(&r->m.watchdog, clock_ns());
     bool good = control_start(&r->m, &r->control, e);
     while (good && !r->over)
         good = tick(r, e);

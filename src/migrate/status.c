@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "migrate/control.h"
 #include "migrate/facts.h"
+#include "migrate/throttle.h"
 
 static json_t *number_or_null(double value)
 {
@@ -58,16 +59,30 @@ static json_t *cutover_make(struct journal *j)
                      "fence_offset", offset);
 }
 
-/* What holds the link back just now; empty when nothing does. */
-static const char *reason_of(const link_status *s)
+status_reason status_reason_of(const move *m, const link_status *s)
 {
-    if (s->phase == LINK_STOPPED || s->trouble.kind) return s->trouble.text;
-    return s->receiver.trouble.kind ? s->receiver.trouble.text : "";
+    status_reason out = {0};
+    throttle_text throttled = throttle_show(&s->throttle);
+    watchdog_text stalled = watchdog_show(&m->watchdog, clock_ns());
+    const char *first = "";
+    if (s->phase == LINK_STOPPED || s->trouble.kind) {
+        first = s->trouble.text;
+    } else if (s->receiver.trouble.kind) {
+        first = s->receiver.trouble.text;
+    } else if (s->phase == LINK_PAUSED) {
+        first = "paused by the operator";
+    } else {
+        first = throttled.text[0] ? throttled.text : stalled.text;
+    }
+    (void)snprintf(out.text, sizeof out.text, "%s", first);
+    return out;
 }
 
 static void link_part(json_t *o, move *m, const link_status *s)
 {
-    (void)json_object_set_new(o, "reason", json_string(reason_of(s)));
+    (void)json_object_set_new(o, "reason", json_string(status_reason_of(m, s).text));
+    (void)json_object_set_new(o, "activity", json_string(watchdog_name(m->watchdog.activity)));
+    (void)json_object_set_new(o, "throttle", throttle_status_make(&s->throttle));
     json_t *total = s->receiver.snapshot_total
                         ? json_integer((json_int_t)s->receiver.snapshot_total)
                         : json_null();
