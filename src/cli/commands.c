@@ -83,7 +83,8 @@ const struct command cli_commands[CMD_COUNT] = {
                     "'migrate run'.",
                     TOUCHES_WORKDIR, false, cmd_migrate_resume, NULL, 0},
     [CMD_THROTTLE] =
-        {"migrate throttle", "--workdir DIR [options]", "limit how fast the target is written to",
+        {"migrate throttle", "--workdir DIR [--ops N] [options]",
+         "limit how fast the target is written to",
          "Changes the limits of the running move at once; without an option it tells them. They "
          "are kept: a run that goes on holds them too. 0 lifts a limit, --off all of them.",
          TOUCHES_WORKDIR, false, cmd_migrate_throttle, NULL, 0},
