@@ -94,10 +94,10 @@ static void growth_learn(governor *g, uint64_t used_before)
 {
     uint64_t used = g->seen.memory_used;
     double grown = used > used_before ? (double)(used - used_before) : 0;
-    double seen = used_before && g->since_look >= GROWTH_BYTES_MIN
-                      ? GROWTH_SAFETY * grown / (double)g->since_look
-                      : 0;
-    if (used_before) g->growth = more_of(more_of(g->growth / 2, seen), GROWTH_MIN);
+    /* While next to nothing is written, nothing is learned, and nothing fades. */
+    if (used_before == 0 || g->since_look < GROWTH_BYTES_MIN) return;
+    double seen = GROWTH_SAFETY * grown / (double)g->since_look;
+    g->growth = more_of(more_of(g->growth / 2, seen), GROWTH_MIN);
 }
 
 static void memory_learn(governor *g, uint64_t used_before)

@@ -528,11 +528,20 @@ static void dry_run_print(move *m, const preflight_result *p)
     free(steps);
 }
 
+/* Whether this move has written to the target, also when it was killed before it could note so. */
+static bool target_is_begun(runner *r, bool *ret, err *e)
+{
+    checkpoint c;
+    return move_target(&r->m, e) && link_checkpoint_get(r->m.target, r->m.link_id, ret, &c, e);
+}
+
 /* A move that begins is checked; one that goes on was, and has what it needs on the target. */
 static bool preflight(runner *r, journal_state now, err *e)
 {
     preflight_result *p = &r->found;
-    bool fresh = now == JOURNAL_NEW || now == JOURNAL_CHECKED;
+    bool begun = false;
+    if (now == JOURNAL_CHECKED && !target_is_begun(r, &begun, e)) return false;
+    bool fresh = now == JOURNAL_NEW || (now == JOURNAL_CHECKED && !begun);
     if (!preflight_run(&r->m, p, e)) return false;
     if (!fresh && !r->m.options->dry_run) return true;
     if (!preflight_judge(p, e)) return false;
