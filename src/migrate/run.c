@@ -24,6 +24,8 @@
 #define ASK_SOURCE_NS (NS_PER_S / 4)
 /* In sync: this little behind, for so many ticks in a row. */
 #define IN_SYNC_TICKS 3
+/* No more in sync: so long without a stream from the source, whatever the lag seems to be. */
+#define AWAY_TICKS 20
 #define INCIDENTS_PER_TICK ((size_t)500)
 
 static volatile sig_atomic_t signalled;
@@ -55,6 +57,7 @@ typedef struct {
     verifier verifier;
     int64_t next_second_ns;
     int in_sync_ticks;
+    int away_ticks;
     int64_t next_ask_ns;
     bool source_is_known; /* its offset was asked while the stream was being applied */
     uint64_t generation_seen;
@@ -151,7 +154,8 @@ static journal_state state_wanted(runner *r, const link_status *s, journal_state
     r->in_sync_ticks = near ? r->in_sync_ticks + 1 : 0;
     bool was = now == JOURNAL_IN_SYNC || now == JOURNAL_VERIFIED;
     if (r->in_sync_ticks >= IN_SYNC_TICKS) return was ? now : JOURNAL_IN_SYNC;
-    bool far = s->lag_ms > 5 * r->m.options->lag_max_ms;
+    r->away_ticks = s->receiver.state == RECEIVER_STREAM ? 0 : r->away_ticks + 1;
+    bool far = s->lag_ms > 5 * r->m.options->lag_max_ms || r->away_ticks > AWAY_TICKS;
     return was && !far ? now : JOURNAL_CATCHING_UP;
 }
 
