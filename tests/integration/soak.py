@@ -1,13 +1,17 @@
 #!/usr/bin/python3
-"""make soak: whole moves under load with kills, cuts and restarts, with a new seed each, for a while.
+"""make soak: the fault tests at full length, then whole moves under load with kills, cuts and restarts,
+with a new seed each, for a while.
 
-    tests/integration/soak.py --seconds N [--seed S]
+    tests/integration/soak.py --seconds N [--seed S] [--moves-only]
 
 Ends at the first difference with the seed that shows it, and exit code 1.
 """
 
 import argparse
+import os
+import pathlib
 import random
+import subprocess
 import sys
 import time
 
@@ -71,11 +75,21 @@ def one_move(seed):
             return wrong
 
 
+def faults_hold():
+    here = pathlib.Path(__file__).resolve().parent
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rP", "--tb=short", "--durations=10",
+                           *sorted(here.glob("test_faults_*.py"))], env=dict(os.environ, HANDOVER_SOAK="1"))
+    return done.returncode == 0
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--seconds", type=int, default=600)
     p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("--moves-only", action="store_true", help="without the fault tests")
     args = p.parse_args()
+    if not args.moves_only and not faults_hold():
+        return 1
     end, seed, moves = time.monotonic() + args.seconds, args.seed, 0
     while time.monotonic() < end:
         print(f"soak: seed {seed}", flush=True)
