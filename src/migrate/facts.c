@@ -7,8 +7,8 @@
 /* Full syncs of this class of data took 66 to 95 MB of memory a second on two cores; slower hosts
  * and networks are the rule, so less is counted on. */
 #define SNAPSHOT_BYTES_PER_S 40e6
-#define SILENCE_LEAST_S 20
-#define SILENCE_MOST_S 60
+#define SILENCE_LEAST_MS INT64_C(20000)
+#define SILENCE_MOST_MS INT64_C(60000)
 
 static bool server_read(facts *f, engine *s, server_facts *ret, err *e)
 {
@@ -81,8 +81,9 @@ static int64_t silence_find(facts *f)
 {
     uint64_t period_s = 10; /* the engine's default */
     (void)facts_config_u64(f, f->m->source, "repl-ping-replica-period", &period_s);
-    if (period_s * 6 > SILENCE_MOST_S) return SILENCE_MOST_S * 1000;
-    return (int64_t)(period_s * 6 > SILENCE_LEAST_S ? period_s * 6 : SILENCE_LEAST_S) * 1000;
+    if (period_s > SILENCE_MOST_MS / 6000) return SILENCE_MOST_MS;
+    int64_t six_ms = (int64_t)period_s * 6000;
+    return six_ms > SILENCE_LEAST_MS ? six_ms : SILENCE_LEAST_MS;
 }
 
 bool facts_read(facts *f, err *e)
