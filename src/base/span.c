@@ -12,13 +12,14 @@ bool span_is(span s, const char *text)
 
 bool span_is_nocase(span s, const char *text)
 {
-    return s.size == strlen(text) && strncasecmp((const char *)s.at, text, s.size) == 0;
+    if (s.size != strlen(text)) return false;
+    return s.size == 0 || strncasecmp((const char *)s.at, text, s.size) == 0;
 }
 
 bool span_starts(span s, const char *prefix)
 {
     size_t size = strlen(prefix);
-    return s.size >= size && memcmp(s.at, prefix, size) == 0;
+    return size == 0 || (s.size >= size && memcmp(s.at, prefix, size) == 0);
 }
 
 bool span_find(span s, span what, size_t *ret)

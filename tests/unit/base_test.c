@@ -28,6 +28,15 @@ static void numbers_at_their_limits_are_read_or_refused(void **state)
     assert_false(span_to_u64(span_text("18446744073709551616"), &u));
 }
 
+static void an_empty_span_compares_like_an_empty_text(void **state)
+{
+    (void)state;
+    span empty = span_tail(span_text("abc"), 3);
+    assert_true(span_is(empty, "") && span_is_nocase(empty, "") && span_starts(empty, ""));
+    assert_false(span_is_nocase(empty, "a") || span_is_nocase(span_text("a"), ""));
+    assert_true(span_is_nocase(span_text("GeT"), "get"));
+}
+
 static void a_buffer_never_grows_past_its_limit(void **state)
 {
     (void)state;
@@ -84,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_checksum_of_the_engines_test_vector_is_right),
         cmocka_unit_test(numbers_at_their_limits_are_read_or_refused),
+        cmocka_unit_test(an_empty_span_compares_like_an_empty_text),
         cmocka_unit_test(a_buffer_never_grows_past_its_limit),
         cmocka_unit_test(an_error_keeps_its_cause_when_context_is_added),
         cmocka_unit_test(bytes_are_shown_escaped_and_cut),
