@@ -175,8 +175,7 @@ static bool has_rules(const audit_facts *f, const audit_node *n)
 static bool logs(const audit_facts *f, const audit_node *n)
 {
     (void)f;
-    return is_set(audit_setting(n, "logfile")) || calls_of(n, "slowlog|get") > 0 ||
-           calls_of(n, "slowlog") > 0;
+    return is_set(audit_setting(n, "logfile")); /* SLOWLOG GET is also an earlier audit's */
 }
 
 static bool is_open(const audit_facts *f, const audit_node *n)

@@ -135,8 +135,8 @@ static void contents_write(FILE *out, const report *r)
     if (r->grade_count) put(out, "<li><a href=\"#grades\">Grades</a></li>\n");
     for (size_t i = 0; i < SEVERITY_COUNT; i++) {
         const char *name = severity_name(severity_rows[i].severity);
-        size_t count = severity_total(r, severity_rows[i].severity);
-        if (!count) continue;
+        size_t count = report_count(r, severity_rows[i].severity);
+        if (!severity_total(r, severity_rows[i].severity)) continue;
         put_f(out, "<li class=\"%s\"><a href=\"#%s\">%s <span>%zu</span></a></li>\n", name, name,
               severity_rows[i].heading, count);
     }
@@ -178,10 +178,13 @@ static void findings_write(FILE *out, const report *r)
 {
     for (size_t s = 0; s < SEVERITY_COUNT; s++) {
         const struct severity_row *row = &severity_rows[s];
-        size_t count = severity_total(r, row->severity);
-        if (!count) continue;
-        put_f(out, "<section id=\"%s\">\n<h2>%s <span class=\"count\">%zu</span></h2>\n",
-              severity_name(row->severity), row->heading, count);
+        size_t open = report_count(r, row->severity);
+        size_t accepted = severity_total(r, row->severity) - open;
+        if (open + accepted == 0) continue;
+        put_f(out, "<section id=\"%s\">\n<h2>%s <span class=\"count\">%zu",
+              severity_name(row->severity), row->heading, open);
+        if (accepted) put_f(out, ", %zu accepted", accepted);
+        put(out, "</span></h2>\n");
         for (size_t i = 0; i < r->finding_count; i++)
             if (r->findings[i].severity == row->severity) finding_write(out, &r->findings[i]);
         put(out, "</section>\n");

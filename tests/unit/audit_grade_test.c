@@ -53,12 +53,13 @@ static void warnings_make_medium_and_a_blocker_makes_high(void **state)
     report_free(r);
 }
 
-static void four_rules_that_warn_make_high_and_many_findings_of_one_do_not(void **state)
+static void six_rules_that_warn_make_high_and_many_findings_of_one_do_not(void **state)
 {
     (void)state;
     static const char *const ids[] = {"monitoring-blind:A", "monitoring-breaks:B",
-                                      "boundary-backup", "boundary-logging"};
-    for (size_t rules = 3; rules <= 4; rules++) {
+                                      "boundary-backup",    "boundary-logging",
+                                      "boundary-failover",  "boundary-open"};
+    for (size_t rules = 5; rules <= 6; rules++) {
         report *r = report_new("audit", "t");
         for (size_t i = 0; i < rules; i++)
             add(r, ids[i], SEVERITY_WARN);
@@ -66,7 +67,7 @@ static void four_rules_that_warn_make_high_and_many_findings_of_one_do_not(void 
             add(r, report_printf(r, "monitoring-blind:%zu", i), SEVERITY_WARN);
         audit_grade(r);
         assert_int_equal(grade_of(r, DIMENSION_OPERATIONS)->level,
-                         rules == 4 ? GRADE_HIGH : GRADE_MEDIUM);
+                         rules == 6 ? GRADE_HIGH : GRADE_MEDIUM);
         assert_true(says(r->kind, "Change of operator"));
         report_free(r);
     }
@@ -171,9 +172,9 @@ static void duties_are_told_with_what_was_found(void **state)
     fact_setting settings[] = {{.name = "save", .running = "3600 1 300 100"},
                                {.name = "appendonly", .running = "yes"},
                                {.name = "requirepass", .running = ""},
+                               {.name = "logfile", .running = "/var/log/redis.log"},
                                {.name = "min-replicas-to-write", .running = "1"}};
-    fact_command commands[] = {{.name = "evalsha", .calls = 7},
-                               {.name = "slowlog|get", .calls = 1}};
+    fact_command commands[] = {{.name = "evalsha", .calls = 7}};
     audit_node node = {.address = "10.0.0.5:6379",
                        .info = span_text(info),
                        .setting_count = COUNT_OF(settings),
@@ -274,7 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(six_dimensions_are_graded_low_when_nothing_is_found),
         cmocka_unit_test(warnings_make_medium_and_a_blocker_makes_high),
-        cmocka_unit_test(four_rules_that_warn_make_high_and_many_findings_of_one_do_not),
+        cmocka_unit_test(six_rules_that_warn_make_high_and_many_findings_of_one_do_not),
         cmocka_unit_test(what_is_accepted_counts_no_more_and_is_said),
         cmocka_unit_test(the_verdict_names_the_blockers_first),
         cmocka_unit_test(a_blocker_without_a_way_around_it_says_stay),
