@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 python := /usr/bin/python3
 seconds ?= 60
 
-.PHONY: all deb setup setup-deb setup-run setup-test setup-lint engines engines-all demo test bench fuzz soak big fmt lint docs clean help
+.PHONY: all deb setup setup-deb setup-run setup-test setup-lint engines engines-all demo test bench interop fuzz soak big fmt lint docs clean help
 
 all: setup build/build.ninja ## build/handover
 	@ninja -C build $(if $(V),-v,--quiet)
@@ -40,6 +40,10 @@ test: setup-test engines-all ## unit, integration, sanitizer and short fuzz runs
 
 bench: setup-run all engines ## all figures of docs/performance.md; tables and build/bench/*.json (args=--small)
 	@$(python) tests/bench/all.py $(args)
+
+interop: setup-test all engines ## clients from npm, Debian, PyPI, Maven and Go, recognised as the table says
+	@tests/interop/install.sh debian npm pypi maven go
+	@$(python) -m pytest -p no:cacheprovider -q --tb=short tests/interop
 
 fuzz: setup-lint ## every fuzz target for `seconds` (60), or for `executions` inputs each
 	@tools/fuzz.sh $(if $(executions),$(executions)x,$(seconds))

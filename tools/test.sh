@@ -79,6 +79,9 @@ if wanted integration && [ "${have_asan-0}" = 1 ] && [ -x build-asan/handover ];
         tests/integration/test_move.py tests/integration/test_resume.py tests/integration/test_cutover.py \
         tests/integration/test_verify.py -k "arrives_whole or cut_connections or second_full_resync or automatic_cutover or planted_difference or code_2"
 fi
+if wanted interop && [ "$have_release" = 1 ] && check "clients from Debian and npm" tests/interop/install.sh; then
+    integration "interop" tests/interop
+fi
 if wanted tsan && check "clang thread sanitizer build without a warning" tools/build.sh tsan; then
     # The threads of a link: receiver, applier, control. A report of the sanitizer is a file here.
     mkdir "$scratch/tsan"

@@ -85,7 +85,10 @@ static void recognise_reported(arena *a, const fact_client *c, client_kind *k)
     k->surety = SURE_REPORTED;
     k->version = c->lib_version;
     k->base = c->lib_name;
-    k->has_row = knowledge_client_find(c->lib_name, c->lib_version, &k->row);
+    /* GLIDE reports "unknown"; without a version the newest row answers. */
+    bool has_version = c->lib_version[0] >= '0' && c->lib_version[0] <= '9';
+    if (!has_version) k->version = "";
+    k->has_row = knowledge_client_find(c->lib_name, k->version, &k->row);
     k->library = c->lib_name;
     if (!recognise_by_name(a, c, &named)) return;
     if (named.role != ROLE_APPLICATION) {
