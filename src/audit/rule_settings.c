@@ -87,6 +87,7 @@ static const struct {
     [OUTCOME_CLIENT] = {"{name} is {value}; there it is the clients' business",
                         "every client has to be told: {there}", "the application"},
 };
+static const char by_hand[] = "{name} is {value}; somebody has to decide what becomes of it";
 static const char stay[] = "the feature is absent: replace it first, or it is a reason to stay";
 
 /* Rows of a table that is written when all are known: one without rows is left out. */
@@ -119,10 +120,30 @@ static severity severity_of(const char *word)
     return SEVERITY_INFO;
 }
 
+/* Directives that CONFIG GET does not know and a file has any number of: their lines are shown. */
+static const struct {
+    const char *name;
+    bool first_word; /* what follows is kept to themselves: the new name of a command */
+} listed[] = {{"rename-command", true}, {"user", false}, {"loadmodule", false}, {"include", false}};
+
+static size_t lines_of(const audit_node *n, const char *name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n->line_count; i++)
+        count += strcmp(n->lines[i].name, name) == 0;
+    return count;
+}
+
 static const char *shown_value(work *w, const char *name, const char *value)
 {
     if (!*value) return "\"\"";
-    return parse_is_secret(name) ? "set" : report_shown(w->out, value, strlen(value), SHOWN_MAX);
+    if (parse_is_secret(name)) return "set";
+    for (size_t i = 0; i < COUNT_OF(listed); i++) {
+        size_t count = strcmp(listed[i].name, name) == 0 ? lines_of(w->node, name) : 0;
+        if (count > 0)
+            return arena_printf(&w->memory, "in %zu line%s", count, count == 1 ? "" : "s");
+    }
+    return report_shown(w->out, value, strlen(value), SHOWN_MAX);
 }
 
 /* --- texts ----------------------------------------------------------------------------------- */
@@ -179,29 +200,35 @@ static const char *where_read(work *w, const fact_setting *s)
                         engine_version_show(&w->node->version).text);
 }
 
-/* Directives that can stand several times have no one value: their lines are counted. */
-static const char *lines_text(work *w, const char *name, size_t *ret_count)
+static size_t shown_size(const fact_conf_line *line)
+{
+    size_t size = strlen(line->arguments);
+    for (size_t i = 0; i < COUNT_OF(listed); i++)
+        if (listed[i].first_word && strcmp(listed[i].name, line->name) == 0)
+            size = strcspn(line->arguments, " ");
+    return size;
+}
+
+static const char *lines_text(work *w, const char *name)
 {
     const char *text = "";
-    *ret_count = 0;
+    size_t count = 0;
     for (size_t i = 0; i < w->node->line_count; i++) {
         const fact_conf_line *line = &w->node->lines[i];
-        if (strcmp(line->name, name) != 0 || ++*ret_count > LINES_SHOWN_MAX) continue;
-        text =
-            arena_printf(&w->memory, "%s%s%s", text, *text ? "; " : "",
-                         report_shown(w->out, line->arguments, strlen(line->arguments), SHOWN_MAX));
+        if (strcmp(line->name, name) != 0 || ++count > LINES_SHOWN_MAX) continue;
+        text = arena_printf(&w->memory, "%s%s%s", text, *text ? "; " : "",
+                            report_shown(w->out, line->arguments, shown_size(line), SHOWN_MAX));
     }
-    if (*ret_count > LINES_SHOWN_MAX)
-        text = arena_printf(&w->memory, "%s; and %zu more", text, *ret_count - LINES_SHOWN_MAX);
-    return text;
+    if (count > LINES_SHOWN_MAX)
+        text = arena_printf(&w->memory, "%s; and %zu more", text, count - LINES_SHOWN_MAX);
+    return arena_printf(&w->memory, "%zu line%s: %s", count, count == 1 ? "" : "s", text);
 }
 
 static const char *evidence(work *w, const setting_verdict *v)
 {
-    size_t count = 0;
-    const char *lines = lines_text(w, v->name, &count);
-    if (count > 1 && !parse_is_secret(v->name))
-        return arena_printf(&w->memory, "%zu lines: %s", count, lines);
+    for (size_t i = 0; i < COUNT_OF(listed); i++)
+        if (strcmp(listed[i].name, v->name) == 0 && lines_of(w->node, v->name) > 0)
+            return lines_text(w, v->name);
     return arena_printf(&w->memory, "%s = %s, engine default %s", v->name,
                         shown_value(w, v->name, v->value),
                         *v->engine_default ? v->engine_default : "\"\"");
@@ -220,6 +247,7 @@ static const char *id_of(work *w, size_t rule, const char *about)
 static void verdict_report(work *w, const fact_setting *s, const setting_verdict *v)
 {
     bool is_stay = v->outcome == OUTCOME_UNSUPPORTED && strcmp(v->severity, "block") == 0;
+    bool is_by_hand = strcmp(v->fate.judged, "by hand") == 0;
     bool has_parameter = v->parameter_count > 0;
     report_add_finding(
         w->out,
@@ -227,7 +255,7 @@ static void verdict_report(work *w, const fact_setting *s, const setting_verdict
             .id = id_of(w, v->outcome - 1, v->name),
             .area = AREA,
             .severity = severity_of(v->severity),
-            .title = fill(w, v, words[v->outcome].title),
+            .title = fill(w, v, is_by_hand ? by_hand : words[v->outcome].title),
             .evidence = evidence(w, v),
             .where = where_read(w, s),
             .consequence = is_stay ? stay : fill(w, v, words[v->outcome].consequence),
@@ -443,24 +471,22 @@ static void module_report(work *w, const char *name, const char *value, const ch
 static void sentinel_report(work *w)
 {
     knowledge_fate fate;
-    size_t count = 0;
-    const char *lines = lines_text(w, "sentinel", &count);
-    if (count == 0 || !knowledge_fate_find("sentinel", &fate)) return;
-    report_add_finding(
-        w->out, &(finding){.id = rows[RULE_SENTINEL].rule,
-                           .area = AREA,
-                           .severity = severity_of(fate.severity),
-                           .title = "Sentinel does not come along",
-                           .evidence = arena_printf(&w->memory, "%zu lines: %s", count, lines),
-                           .where = w->facts->conf_path,
-                           .consequence = arena_printf(&w->memory,
-                                                       "no setting there: %s; clients that "
-                                                       "ask a Sentinel find nobody",
-                                                       fate.via),
-                           .action = fate.action,
-                           .owner = "AWS, once automatic failover is on",
-                           .source = fate.source,
-                           .date = knowledge_at(TABLE_DIRECTIVE_FATE)->date});
+    if (lines_of(w->node, "sentinel") == 0 || !knowledge_fate_find("sentinel", &fate)) return;
+    report_add_finding(w->out,
+                       &(finding){.id = rows[RULE_SENTINEL].rule,
+                                  .area = AREA,
+                                  .severity = severity_of(fate.severity),
+                                  .title = "Sentinel does not come along",
+                                  .evidence = lines_text(w, "sentinel"),
+                                  .where = w->facts->conf_path,
+                                  .consequence = arena_printf(&w->memory,
+                                                              "no setting there: %s; clients that "
+                                                              "ask a Sentinel find nobody",
+                                                              fate.via),
+                                  .action = fate.action,
+                                  .owner = "AWS, once automatic failover is on",
+                                  .source = fate.source,
+                                  .date = knowledge_at(TABLE_DIRECTIVE_FATE)->date});
 }
 
 static void stranger_report(work *w, const char *name, const char *value, const char *where)

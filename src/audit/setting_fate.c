@@ -103,6 +103,7 @@ static bool is_enough(const char *there, const char *value)
 static setting_outcome parameters_judge(setting_verdict *v)
 {
     setting_outcome worst = OUTCOME_NONE;
+    bool by_hand = strcmp(v->fate.judged, "by hand") == 0;
     bool larger_is_good = strcmp(v->fate.judged, "if smaller there") == 0;
     for (size_t i = 0; i < v->parameter_count; i++) {
         setting_parameter *p = &v->parameters[i];
@@ -111,7 +112,7 @@ static setting_outcome parameters_judge(setting_verdict *v)
         if (larger_is_good && is_enough(p->there, p->value)) continue;
         p->differs = true;
         bool is_allowed = knowledge_parameter_allows(&p->row, p->value);
-        p->is_settable = p->row.is_modifiable && is_allowed;
+        p->is_settable = p->row.is_modifiable && is_allowed && !by_hand;
         setting_outcome one = !p->row.is_modifiable ? OUTCOME_FIXED
                               : !is_allowed         ? OUTCOME_RANGE
                               : v->is_changed       ? OUTCOME_PARAMETER
@@ -129,6 +130,10 @@ static void there_say(arena *memory, setting_verdict *v)
     for (size_t i = 0; i < v->parameter_count; i++) {
         const char *one = v->parameters[i].there;
         if (!*one) one = "\"\"";
+        if (is_unpublished(one)) {
+            v->there = "what the node type decides";
+            return;
+        }
         v->there = i ? arena_printf(memory, "%s %s", v->there, one) : one;
     }
 }

@@ -290,6 +290,21 @@ static void a_file_alone_stands_on_the_engines_defaults(void **state)
     hand_free(h);
 }
 
+static void new_names_of_commands_are_kept_secret_and_carried_by_hand(void **state)
+{
+    (void)state;
+    hand_made *h = hand_new("valkey8.1");
+    file(h, "rename-command CONFIG \"\"\nrename-command FLUSHALL b840fc\n");
+    hand_judge(h, &audit_settings);
+    const finding *f = want(h, "setting-parameter:rename-command", SEVERITY_BLOCK);
+    assert_string_equal(f->title,
+                        "rename-command is in 2 lines; somebody has to decide what becomes of it");
+    assert_string_equal(f->evidence, "2 lines: CONFIG; FLUSHALL");
+    assert_null(strstr(group(h, "sh"), "rename"));
+    assert_string_equal(changed_cell(h, "rename-command", 1), "in 2 lines");
+    hand_free(h);
+}
+
 static void how_a_server_was_started_is_no_change(void **state)
 {
     (void)state;
@@ -417,6 +432,7 @@ int main(void)
         cmocka_unit_test(client_certificates_block_by_the_engines_own_default),
         cmocka_unit_test(secrets_are_not_shown),
         cmocka_unit_test(a_file_alone_stands_on_the_engines_defaults),
+        cmocka_unit_test(new_names_of_commands_are_kept_secret_and_carried_by_hand),
         cmocka_unit_test(how_a_server_was_started_is_no_change),
         cmocka_unit_test(running_and_file_are_compared_by_value_not_by_spelling),
         cmocka_unit_test(a_sentinels_file_is_no_server),
