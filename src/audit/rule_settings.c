@@ -203,9 +203,10 @@ static const char *where_read(work *w, const fact_setting *s)
 static size_t shown_size(const fact_conf_line *line)
 {
     size_t size = strlen(line->arguments);
-    for (size_t i = 0; i < COUNT_OF(listed); i++)
-        if (listed[i].first_word && strcmp(listed[i].name, line->name) == 0)
-            size = strcspn(line->arguments, " ");
+    for (size_t i = 0; i < COUNT_OF(listed); i++) {
+        bool is_cut = listed[i].first_word && strcmp(listed[i].name, line->name) == 0;
+        if (is_cut) size = strcspn(line->arguments, " ");
+    }
     return size;
 }
 
@@ -226,9 +227,10 @@ static const char *lines_text(work *w, const char *name)
 
 static const char *evidence(work *w, const setting_verdict *v)
 {
-    for (size_t i = 0; i < COUNT_OF(listed); i++)
+    for (size_t i = 0; i < COUNT_OF(listed); i++) {
         if (strcmp(listed[i].name, v->name) == 0 && lines_of(w->node, v->name) > 0)
             return lines_text(w, v->name);
+    }
     return arena_printf(&w->memory, "%s = %s, engine default %s", v->name,
                         shown_value(w, v->name, v->value),
                         *v->engine_default ? v->engine_default : "\"\"");
