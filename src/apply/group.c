@@ -15,7 +15,8 @@ void group_reset(group *g)
     buf_shrink(&g->bytes, 4 * GROUP_BYTES_MAX);
     g->bytes.max = RESP_BULK_MAX + GROUP_BYTES_MAX;
     g->count = g->selects = g->extra = g->dropped = g->answers = 0;
-    g->executing = g->flushes = false;
+    g->executing = g->flushes = g->closed = false;
+    g->copy_ticket = 0;
     g->nesting = (reply_nesting){0};
     g->queue_error[0] = '\0';
 }
@@ -185,6 +186,18 @@ static step checkpoint_gone(err *e)
     return STEP_BAD;
 }
 
+/* A value that the target does not take is the asking side's matter; the stream goes on. */
+static void copy_refused(link_shared *s, const group *g, size_t item, span answer)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->copy.ticket == g->copy_ticket && item < s->copy.count && !s->copy.items[item].refused) {
+        s->copy.items[item].refused = true;
+        (void)snprintf(s->copy.items[item].text, sizeof s->copy.items[item].text, "%.200s",
+                       span_show(answer).text);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 static step executed_read(group *g, apply_context *x, const reply_token *t, err *e)
 {
     size_t i = g->answers;
@@ -195,7 +208,11 @@ static step executed_read(group *g, apply_context *x, const reply_token *t, err 
         g->answers++;
         bool ours = i >= g->count; /* the checkpoint's SELECT and SET */
         if (g->answers == g->count + g->extra && t->kind == REPLY_NIL) return checkpoint_gone(e);
-        if (t->kind == REPLY_ERROR) return failed_inside(g, x, i, t->text, e);
+        if (t->kind == REPLY_ERROR && !ours && g->commands[i].copy) {
+            copy_refused(x->shared, g, g->commands[i].copy - 1, t->text);
+        } else if (t->kind == REPLY_ERROR) {
+            return failed_inside(g, x, i, t->text, e);
+        }
         if (!ours && g->commands[i].must_change && t->kind == REPLY_INTEGER && t->integer == 0)
             incident_add(g, x, i, "changed nothing here, but did on the source", (span){0});
     }

@@ -14,6 +14,7 @@ typedef struct {
     size_t at; /* where it stands in the group's bytes */
     unsigned db;
     bool must_change;
+    unsigned copy; /* 1 + the item of a copy by value that it belongs to; 0: of the stream */
 } group_command;
 
 typedef struct {
@@ -27,6 +28,8 @@ typedef struct {
     unsigned db;     /* the source's selected database at `end` */
     int64_t wall_ms; /* when the receiver read the byte before `end` */
     size_t dropped;
+    uint64_t copy_ticket; /* copies are in it; 0: none */
+    bool closed;          /* nothing more may come behind them */
     bool flushes; /* a command in it may delete the checkpoint: it is written all the same */
     /* While being answered: MULTI, each queued command, then the elements of EXEC. */
     size_t answers;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "apply/applier.h"
+#include "apply/copy.h"
 #include "apply/gauge.h"
 #include "apply/hold.h"
 #include "apply/release.h"
@@ -355,6 +356,16 @@ void link_incidents_drop(sync_link *l, size_t count)
                 l->shared.incident_count * sizeof *l->shared.incidents);
     }
     pthread_mutex_unlock(&l->shared.lock);
+}
+
+bool link_copy_keys(
+    sync_link *l, engine *source, link_copy *keys, size_t count, int64_t deadline_ns, err *e)
+{
+    copier c = {.shared = &l->shared,
+                .spool = l->context.spool,
+                .source = source,
+                .deadline_ns = deadline_ns};
+    return copy_run(&c, keys, count, e);
 }
 
 /* Tells the applier and waits until nothing under the old mode is on its way. */

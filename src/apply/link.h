@@ -113,6 +113,27 @@ bool link_replicas_caught_up(engine *target, bool *ret, err *e) MUST_CHECK;
 size_t link_incidents_read(sync_link *l, arena *memory, link_incident *ret, size_t max);
 void link_incidents_drop(sync_link *l, size_t count);
 
+/* Keys copied again by value, each at its place in the stream (apply/copy.h). What the source has
+ * not is deleted. Errors are of the whole; what became of one key stands with it. */
+typedef enum {
+    LINK_COPY_WRITTEN,
+    LINK_COPY_DELETED, /* the source has it not */
+    LINK_COPY_REFUSED, /* see text */
+} link_copy_verdict;
+
+typedef struct {
+    unsigned db;
+    span key;
+    link_copy_verdict verdict;
+    char text[240];
+} link_copy;
+bool link_copy_keys(sync_link *l,
+                    engine *source,
+                    link_copy *keys,
+                    size_t count,
+                    int64_t deadline_ns,
+                    err *e) MUST_CHECK;
+
 /* Held expiries, protocol.md R18. First all that cannot expire within `guard_ms` are released,
  * while the stream goes on; the keys of the others are listed (ERR_LIMIT: too many). A pass that
  * takes longer than a third of the guard is given up (ERR_TIMEOUT): its first keys would get near

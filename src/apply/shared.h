@@ -22,6 +22,36 @@ typedef struct {
     size_t key_size;
 } near_key;
 
+/* A copy by value between the asking side and the applier; see apply/copy.h. */
+typedef enum {
+    COPY_NONE,
+    COPY_STOP,  /* the applier shall stand */
+    COPY_STOOD, /* it does, and stands until the next order */
+    COPY_READY, /* values and their offset are here */
+    COPY_SENT,  /* they are on their way */
+    COPY_DONE,
+    COPY_LOST, /* nobody knows: ask anew */
+} copy_state;
+
+typedef struct {
+    const link_copy *key; /* with its database */
+    bool present;
+    bool elements;         /* as native commands; else whole */
+    span payload;          /* of DUMP */
+    int64_t expires_at_ms; /* -1: never */
+    bool refused;          /* by the target: its answer is in text */
+    char text[240];
+} copy_item;
+
+typedef struct {
+    copy_state state;
+    uint64_t ticket; /* of this copy: an answer to an older one is nobody's */
+    uint64_t generation;
+    uint64_t offset;
+    copy_item *items; /* the asking side's */
+    size_t count;
+} copy_order;
+
 typedef struct {
     pthread_mutex_t lock;
     link_progress progress;
@@ -44,6 +74,8 @@ typedef struct {
     throttle_evidence evidence;
     throttle_reason throttled;
     bool throttle_lifted; /* while a cutover drains */
+
+    copy_order copy;
 
     bool pause_wanted;
     bool pause_seen;

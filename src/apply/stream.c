@@ -1,5 +1,6 @@
 #include "apply/stream.h"
 
+#include "apply/copy.h"
 #include "apply/group.h"
 #include "apply/rewrite.h"
 #include "base/clock.h"
@@ -38,6 +39,7 @@ struct stream {
     hold_mode mode;
     int64_t guard_ms;
     uint64_t stop_behind;
+    uint64_t copy_at; /* keys are copied by value here; UINT64_MAX: none */
 };
 
 bool stream_open(apply_context *x, const checkpoint *at, stream **ret, err *e)
@@ -51,6 +53,8 @@ bool stream_open(apply_context *x, const checkpoint *at, stream **ret, err *e)
     s->db = at->db;
     s->last_wall_ms = clock_wall_ms();
     s->due_ns = deadline_in_ms(CHECKPOINT_MS);
+    s->copy_at = UINT64_MAX;
+    copy_lost(x->shared);
     for (int i = 0; i < 2; i++) {
         group_reset(&s->groups[i]);
         s->groups[i].end = at->offset;
@@ -281,7 +285,7 @@ static step unit_add(stream *s, group *g, err *e)
     for (;;) {
         stream_command c;
         got = command_next(s, at, &c, e);
-        if (got != STEP_DONE || c.end > s->stop_behind) break;
+        if (got != STEP_DONE || c.end > s->stop_behind || c.end > s->copy_at) break;
         at += c.size;
         bool opens = c.rule && c.rule->kind == RULE_MULTI;
         bool closes = c.rule && c.rule->kind == RULE_EXEC;
@@ -314,7 +318,15 @@ static step unit_add(stream *s, group *g, err *e)
 
 static bool group_is_full(const group *g)
 {
-    return g->count >= GROUP_COMMANDS_MAX || g->bytes.size >= GROUP_BYTES_MAX;
+    return g->closed || g->count >= GROUP_COMMANDS_MAX || g->bytes.size >= GROUP_BYTES_MAX;
+}
+
+/* The stream stands where the values belong. */
+static bool copies_add(stream *s, group *g, err *e)
+{
+    s->copy_at = UINT64_MAX;
+    g->wall_ms = s->last_wall_ms;
+    return copy_add(s->x, g, clock_wall_ms() + s->x->options->hold_horizon_ms, e);
 }
 
 /* STEP_MORE: nothing is left to read. STEP_DONE: the group or the budget is. */
@@ -324,6 +336,7 @@ static step group_fill(stream *s, group *g, const throttle_budget *budget, err *
     size_t size = g->bytes.size;
     while (!group_is_full(g) && g->count - count < budget->ops &&
            g->bytes.size - size < budget->bytes) {
+        if (s->begin + s->at >= s->copy_at) return copies_add(s, g, e) ? STEP_DONE : STEP_BAD;
         bool more_there = s->window.size - s->at > s->tried;
         step got = more_there ? unit_add(s, g, e) : STEP_MORE;
         if (got == STEP_BAD) return STEP_BAD;
@@ -392,8 +405,10 @@ static bool orders_take(stream *s, bool paused)
     }
     h->hold_seen = s->mode;
     h->pause_seen = paused && !s->outstanding && g->count == 0;
+    bool goes_on =
+        copy_orders(h, s->begin + s->at, spool_reader_generation(s->reader), &s->copy_at);
     pthread_mutex_unlock(&h->lock);
-    return !changing && !paused;
+    return !changing && !paused && goes_on;
 }
 
 static step outstanding_step(stream *s, err *e)
@@ -404,6 +419,7 @@ static step outstanding_step(stream *s, err *e)
     if (got == STEP_MORE && !target_is_heard(&s->x->target, e)) return STEP_BAD;
     if (got != STEP_DONE) return got;
     s->outstanding = false;
+    if (sent->copy_ticket) copy_answered(s->x->shared, sent);
     committed_publish(s, sent);
     return STEP_DONE;
 }
@@ -421,7 +437,7 @@ step stream_step(stream *s, bool paused, bool *ret_idle, err *e)
     if (s->outstanding) return STEP_MORE;
     /* Also a quiet source pings: the checkpoint follows, and tells whether the target still has it.
      */
-    bool due = g->count > 0 || g->end - s->committed >= CHECKPOINT_BYTES ||
+    bool due = g->count > 0 || g->copy_ticket || g->end - s->committed >= CHECKPOINT_BYTES ||
                (g->end > s->committed && deadline_left_ms(s->due_ns) == 0);
     if (!due) {
         nothing_publish(s, g, built == STEP_MORE);

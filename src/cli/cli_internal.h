@@ -13,6 +13,7 @@ enum command_id {
     CMD_PAUSE,
     CMD_RESUME,
     CMD_THROTTLE,
+    CMD_QUARANTINE,
     CMD_CUTOVER,
     CMD_ABORT,
     CMD_FINISH,
@@ -201,6 +202,6 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 /* --- the commands ---------------------------------------------------------------------------- */
 
 cli_command cmd_audit, cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
-    cmd_migrate_throttle, cmd_migrate_cutover, cmd_migrate_abort, cmd_migrate_finish, cmd_verify,
-    cmd_rdb_info, cmd_rdb_keys;
+    cmd_migrate_throttle, cmd_migrate_quarantine, cmd_migrate_cutover, cmd_migrate_abort,
+    cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys;
 migrate_verify_run cmd_verify_for_move;

@@ -110,6 +110,26 @@ bool cmd_migrate_throttle(const struct cli_options *o, int *ret_exit, err *e)
     return migrate_throttle(cli_text(o, "workdir"), &change, e);
 }
 
+bool cmd_migrate_quarantine(const struct cli_options *o, int *ret_exit, err *e)
+{
+    const char *const *words = NULL;
+    const char *workdir = cli_text(o, "workdir");
+    size_t count = cli_operands(o, &words);
+    uint64_t refused = 0;
+    if (strcmp(words[0], "accept") == 0)
+        return migrate_quarantine_accept(workdir, words + 1, count - 1, e);
+    if (strcmp(words[0], "list") == 0 && count == 1)
+        return migrate_quarantine_list(workdir, cli_flag(o, "json"), e);
+    if (strcmp(words[0], "retry") != 0) {
+        (void)err_set(e, ERR_USAGE, "'%s' is not expected here",
+                      span_show(span_text(words[count > 1 ? 1 : 0])).text);
+        return err_hint(e, "one of: list, retry [ID...], accept ID...");
+    }
+    bool good = migrate_quarantine_retry(workdir, words + 1, count - 1, &refused, e);
+    if (good && refused > 0) *ret_exit = 1;
+    return good;
+}
+
 bool cmd_migrate_cutover(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;

@@ -88,6 +88,13 @@ const struct command cli_commands[CMD_COUNT] = {
          "Changes the limits of the running move at once; without an option it tells them. They "
          "are kept: a run that goes on holds them too. 0 lifts a limit, --off all of them.",
          TOUCHES_WORKDIR, false, cmd_migrate_throttle, NULL, 0},
+    [CMD_QUARANTINE] =
+        {"migrate quarantine", "--workdir DIR list|retry|accept [ID...]",
+         "keys that are not on the target, or different there",
+         "list names them, with their numbers. retry copies them (or those of the numbers) again "
+         "by value, at their place in the stream: it asks the running move. accept (numbers, or "
+         "all) lets a cutover pass in spite of them.",
+         TOUCHES_WORKDIR, false, cmd_migrate_quarantine, "list, retry or accept", 1000},
     [CMD_CUTOVER] =
         {"migrate cutover", "--workdir DIR [options]",
          "hold the writes, drain, fence the source, switch",

@@ -2,8 +2,8 @@
 
 #define FOR(command) (UINT64_C(1) << CMD_##command)
 #define FOR_MIGRATE                                                                                \
-    (FOR(RUN) | FOR(STATUS) | FOR(PAUSE) | FOR(RESUME) | FOR(THROTTLE) | FOR(CUTOVER) |            \
-     FOR(ABORT) | FOR(FINISH))
+    (FOR(RUN) | FOR(STATUS) | FOR(PAUSE) | FOR(RESUME) | FOR(THROTTLE) | FOR(QUARANTINE) |         \
+     FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH))
 #define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
 #define FOR_SOURCE (FOR_SERVERS | FOR(AUDIT))
 #define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
@@ -110,7 +110,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"largest", "N", OPTION_COUNT, FOR(RDB_INFO), .fallback = "10", .min = 0, .max = 1000,
      .help = "how many of the largest keys"},
     {"json", NULL, OPTION_FLAG,
-     FOR(AUDIT) | FOR(STATUS) | FOR(VERIFY) | FOR(RDB_INFO) | FOR(RDB_KEYS),
+     FOR(AUDIT) | FOR(STATUS) | FOR(QUARANTINE) | FOR(VERIFY) | FOR(RDB_INFO) | FOR(RDB_KEYS),
      .help = "the result for machines"},
     {"config", "FILE", OPTION_FILE, FOR(AUDIT) | FOR_MIGRATE | FOR(VERIFY),
      .command_line_only = true, .help = "options as YAML, one 'name: value' a line"},

@@ -14,7 +14,7 @@
 #include "migrate/throttle.h"
 
 #define LINE_MAX_SIZE ((size_t)1024 * 1024)
-#define ORDER_LINE_MAX ((size_t)4096)
+#define ORDER_LINE_MAX ((size_t)80 * 1024 * 1024) /* 500 names of 64 KiB, in digits */
 #define SEND_TIMEOUT_S 5
 
 struct control {
@@ -33,8 +33,9 @@ static const struct {
     order_kind kind;
     const char *name;
 } order_names[] = {
-    {ORDER_PAUSE, "pause"},     {ORDER_RESUME, "resume"}, {ORDER_THROTTLE, "throttle"},
-    {ORDER_CUTOVER, "cutover"}, {ORDER_ABORT, "abort"},
+    {ORDER_PAUSE, "pause"}, {ORDER_RESUME, "resume"}, {ORDER_THROTTLE, "throttle"},
+    {ORDER_RETRY, "retry"}, {ORDER_COPY, "copy"},     {ORDER_CUTOVER, "cutover"},
+    {ORDER_ABORT, "abort"},
 };
 
 static const char *order_name(order_kind kind)
@@ -110,9 +111,10 @@ static void order_give(move *m, move_order *o)
 
 static json_t *order_answer(const move_order *o)
 {
-    return json_pack("{s:b, s:s, s:i, s:i, s:s, s:s}", "good", o->done && o->good, "text",
-                     o->text ? o->text : "", "kind", (int)o->trouble.kind, "side",
-                     (int)o->trouble.side, "error", o->trouble.text, "hint", o->trouble.hint);
+    return json_pack("{s:b, s:I, s:s, s:i, s:i, s:s, s:s}", "good", o->done && o->good, "refused",
+                     (json_int_t)o->refused, "text", o->text ? o->text : "", "kind",
+                     (int)o->trouble.kind, "side", (int)o->trouble.side, "error", o->trouble.text,
+                     "hint", o->trouble.hint);
 }
 
 bool control_order_read(const json_t *request, move_order *ret)
@@ -135,6 +137,7 @@ static json_t *request_answer(control *c, const json_t *request)
         (void)err_set(&o.trouble, ERR_USAGE, "there is no such order");
         return order_answer(&o);
     }
+    o.list = json_object_get(request, "list");
     if (o.kind == ORDER_THROTTLE) { /* not behind what the workflow does just now */
         o.throttle = throttle_from_json(request);
         o.good = throttle_order_do(c->m, &o.throttle, &o.text, &o.trouble);
@@ -332,17 +335,19 @@ void control_trouble_read(const json_t *answer, err *e)
     (void)err_blame(e, known ? (err_side)side : SIDE_NONE);
 }
 
-bool control_ask(const char *workdir, const move_order *o, char **ret_text, err *e)
+bool control_ask(const char *workdir, move_order *o, char **ret_text, err *e)
 {
     json_t *request = json_pack("{s:s, s:b, s:b, s:b, s:b}", "order", order_name(o->kind),
                                 "dry_run", o->cutover.dry_run, "force", o->cutover.force, "undo",
                                 o->cutover.undo, "skip_verify", o->cutover.skip_verify);
     json_t *answer = NULL;
+    if (o->list) (void)json_object_set(request, "list", o->list);
     if (o->kind == ORDER_THROTTLE) throttle_to_json(&o->throttle, request);
     bool done = answer_fetch(workdir, request, &answer, e);
     if (done && json_is_true(json_object_get(answer, "good"))) {
         const char *text = json_string_value(json_object_get(answer, "text"));
         *ret_text = mem_text(span_text(text ? text : ""));
+        o->refused = (uint64_t)json_integer_value(json_object_get(answer, "refused"));
     } else if (done) {
         control_trouble_read(answer, e);
         done = false;

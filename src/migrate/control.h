@@ -19,4 +19,4 @@ bool control_ask_status(const char *workdir, char **ret_json, err *e) MUST_CHECK
 bool control_order_read(const json_t *request, move_order *ret);
 /* Why an order was refused, from the answer to it. */
 void control_trouble_read(const json_t *answer, err *e);
-bool control_ask(const char *workdir, const move_order *o, char **ret_text, err *e) MUST_CHECK;
+bool control_ask(const char *workdir, move_order *o, char **ret_text, err *e) MUST_CHECK;

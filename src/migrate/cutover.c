@@ -107,7 +107,8 @@ static bool quarantine_is_clear(move *m, err *e)
     err_set(e, ERR_STATE, "%" PRIu64 " key%s in quarantine: not on the target, or different there",
             count.all - count.accepted, count.all - count.accepted == 1 ? " is" : "s are");
     return err_hint(
-        e, "see 'handover migrate status'; a verification that finds both sides equal clears them");
+        e, "'migrate quarantine list' names them, 'retry' copies them again; a verification that "
+           "finds both sides equal clears them");
 }
 
 static bool verification_is_fresh(move *m, bool skip, err *e)

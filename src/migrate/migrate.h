@@ -60,6 +60,26 @@ typedef struct {
 } cutover_order;
 
 /* Orders to the process that runs the move; printed is what it answers. */
+/* Keys that need someone. `ids` are numbers of the list; accept also takes "all", and retry without
+ * any tries all that are not accepted. ret_refused: how many stay. */
+bool migrate_quarantine_list(const char *workdir, bool json, err *e) MUST_CHECK;
+bool migrate_quarantine_accept(const char *workdir, const char *const *ids, size_t count, err *e)
+    MUST_CHECK;
+bool migrate_quarantine_retry(const char *workdir,
+                              const char *const *ids,
+                              size_t count,
+                              uint64_t *ret_refused,
+                              err *e) MUST_CHECK;
+/* The running move copies these keys again by value, through its link. */
+typedef struct {
+    int db;
+    span key;
+} migrate_key;
+bool migrate_copy(const char *workdir,
+                  const migrate_key *keys,
+                  size_t count,
+                  uint64_t *ret_refused,
+                  err *e) MUST_CHECK;
 /* Without a limit in it the present ones are told. */
 bool migrate_throttle(const char *workdir, const throttle_limits *change, err *e) MUST_CHECK;
 bool migrate_pause(const char *workdir, bool pause, err *e) MUST_CHECK;

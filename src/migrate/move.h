@@ -14,6 +14,8 @@ typedef enum {
     ORDER_PAUSE,
     ORDER_RESUME,
     ORDER_THROTTLE, /* done at once, by whoever receives it */
+    ORDER_RETRY,    /* of keys in the quarantine */
+    ORDER_COPY,     /* of keys by name */
     ORDER_CUTOVER,
     ORDER_ABORT
 } order_kind;
@@ -22,6 +24,8 @@ typedef struct {
     order_kind kind;
     cutover_order cutover;
     throttle_limits throttle;
+    struct json_t *list; /* of ids or keys; borrowed */
+    uint64_t refused;    /* an answer: keys that stay in the quarantine */
     bool done;
     bool good;
     char *text; /* the answer for people */

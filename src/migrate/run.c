@@ -12,6 +12,7 @@
 #include "migrate/hook.h"
 #include "migrate/preflight.h"
 #include "migrate/progress.h"
+#include "migrate/quarantine.h"
 #include "migrate/status.h"
 #include "migrate/throttle.h"
 
@@ -26,7 +27,6 @@
 #define IN_SYNC_TICKS 3
 /* No more in sync: so long without a stream from the source, whatever the lag seems to be. */
 #define AWAY_TICKS 20
-#define INCIDENTS_PER_TICK ((size_t)500)
 
 static volatile sig_atomic_t signalled;
 
@@ -76,27 +76,6 @@ static void signals_take(void)
     (void)sigaction(SIGINT, &a, NULL);
     (void)sigaction(SIGTERM, &a, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-}
-
-static bool incidents_drain(runner *r, err *e)
-{
-    CLEANUP(arena_clear) arena memory = {0};
-    link_incident taken[INCIDENTS_PER_TICK];
-    struct journal_quarantine rows[INCIDENTS_PER_TICK];
-    size_t count = link_incidents_read(r->m.link, &memory, taken, INCIDENTS_PER_TICK);
-    if (count == 0) return true;
-    for (size_t i = 0; i < count; i++) {
-        rows[i] = (struct journal_quarantine){.db = taken[i].db,
-                                              .key = taken[i].key,
-                                              .type = taken[i].type,
-                                              .reason = taken[i].reason,
-                                              .offset = (int64_t)taken[i].offset};
-    }
-    log_warn("key '%s' (db %u) goes to the quarantine: %s%s", span_show(taken[0].key).text,
-             taken[0].db, taken[0].reason, count > 1 ? " (and others)" : "");
-    if (!journal_quarantine_add(r->m.journal, rows, count, e)) return false;
-    link_incidents_drop(r->m.link, count);
-    return true;
 }
 
 /* What the source has written, as it says itself: what was received may be all and yet not be. */
@@ -401,6 +380,10 @@ static bool order_do(runner *r, move_order *o, err *e)
         link_pause(r->m.link, false);
         o->text = mem_text(span_text("going on"));
         return true;
+    case ORDER_RETRY:
+        return quarantine_retry(&r->m, o->list, &o->text, &o->refused, e);
+    case ORDER_COPY:
+        return quarantine_copy(&r->m, o->list, &o->text, &o->refused, e);
     case ORDER_CUTOVER:
         return order_cutover(r, o, e);
     case ORDER_ABORT: {
@@ -472,7 +455,7 @@ static bool tick(runner *r, err *e)
     pthread_mutex_lock(&r->m.lock);
     r->m.last = s;
     pthread_mutex_unlock(&r->m.lock);
-    if (!incidents_drain(r, e)) return false;
+    if (!quarantine_note(&r->m, e)) return false;
     progress_update(&r->progress, &r->m, &s);
     source_ask(r, &s);
     watch(r, &s);
@@ -603,7 +586,7 @@ static bool run_link(runner *r, err *e)
     r->verifier.stop = 1;
     verifier_join(r);
     err second = {0};
-    if (r->m.link && !incidents_drain(r, &second)) log_warn("%s", second.text);
+    if (r->m.link && !quarantine_note(&r->m, &second)) log_warn("%s", second.text);
     if (!status_store(r, &second)) log_warn("%s", second.text);
     return good;
 }
