@@ -5,17 +5,23 @@
 /* "*" or "$", up to 20 digits, CR LF. */
 #define HEAD_MAX 24
 
-/* By hand and not by printf: it stands in front of every argument of the data path. */
+/* By hand and not by printf: numbers stand in front of every argument of the data path. */
+static size_t digits_write(uint8_t *text, size_t at, uint64_t number)
+{
+    do {
+        text[--at] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return at;
+}
+
 static bool head_write(buf *out, char mark, size_t number)
 {
     uint8_t text[HEAD_MAX];
     size_t at = sizeof text;
     text[--at] = '\n';
     text[--at] = '\r';
-    do {
-        text[--at] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    at = digits_write(text, at, number);
     text[--at] = (uint8_t)mark;
     return buf_append(out, span_of(text + at, sizeof text - at));
 }
@@ -47,10 +53,10 @@ bool resp_arg_text(buf *out, const char *arg)
 
 bool resp_arg_i64(buf *out, int64_t arg)
 {
-    char digits[24];
-    int size = snprintf(digits, sizeof digits, "%" PRId64, arg);
-    assert(size > 0);
-    return resp_arg(out, span_of(digits, (size_t)size));
+    uint8_t text[HEAD_MAX];
+    size_t at = digits_write(text, sizeof text, arg < 0 ? 0 - (uint64_t)arg : (uint64_t)arg);
+    if (arg < 0) text[--at] = '-';
+    return resp_arg(out, span_of(text + at, sizeof text - at));
 }
 
 bool resp_texts(buf *out, size_t count, const char *const *args)

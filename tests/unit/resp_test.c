@@ -27,6 +27,22 @@ static void a_command_split_at_any_byte_asks_for_more(void **state)
     }
 }
 
+static void numbers_are_written_as_printf_writes_them(void **state)
+{
+    (void)state;
+    static const int64_t numbers[] = {0, 7, -1, 10, 4102444800123, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        char want[64];
+        char digits[24];
+        (void)snprintf(digits, sizeof digits, "%" PRId64, numbers[i]);
+        (void)snprintf(want, sizeof want, "$%zu\r\n%s\r\n", strlen(digits), digits);
+        buf out = buf_of(KIB);
+        assert_true(resp_arg_i64(&out, numbers[i]));
+        assert_span_text(buf_span(&out), want);
+        buf_clear(&out);
+    }
+}
+
 static void a_command_reader_goes_on_with_the_next_command(void **state)
 {
     (void)state;
@@ -177,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_split_at_any_byte_asks_for_more),
         cmocka_unit_test(a_command_reader_goes_on_with_the_next_command),
+        cmocka_unit_test(numbers_are_written_as_printf_writes_them),
         cmocka_unit_test(a_newline_between_commands_is_an_empty_command),
         cmocka_unit_test(damaged_commands_are_named_with_their_offset),
         cmocka_unit_test(what_is_written_reads_back),
