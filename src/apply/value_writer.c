@@ -27,6 +27,7 @@ struct value_writer {
     buf args;
     size_t arg_count;
     size_t elements;
+    buf piece;    /* of a string, for the next APPEND */
     buf expiries; /* commands behind it: HPEXPIREAT of its fields */
     size_t expiry_count;
     buf entry_group; /* the group that CONSUMER and PENDING belong to */
@@ -42,6 +43,7 @@ value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_a
     w->expires_at_ms = expires_at_ms;
     w->key = buf_of(RESP_BULK_MAX);
     w->args = buf_of(2 * RESP_BULK_MAX);
+    w->piece = buf_of(RESP_BULK_MAX);
     w->expiries = buf_of(2 * RESP_BULK_MAX);
     w->entry_group = buf_of(RESP_BULK_MAX);
     bool fits = buf_append(&w->key, key);
@@ -56,6 +58,7 @@ void value_writer_free(value_writer *w)
     rdb_decoder_free(w->decoder);
     buf_clear(&w->key);
     buf_clear(&w->args);
+    buf_clear(&w->piece);
     buf_clear(&w->expiries);
     buf_clear(&w->entry_group);
     free(w);
@@ -227,13 +230,28 @@ static bool entry_begin(value_writer *w, const rdb_element *v, buf *out, size_t 
     return id_arg(w, v->id) || full(w, e);
 }
 
+static bool piece_close(value_writer *w, buf *out, size_t *commands, err *e)
+{
+    if (w->piece.size == 0) return true;
+    const span args[] = {span_text("APPEND"), buf_span(&w->key), buf_span(&w->piece)};
+    bool fits = resp_spans(out, COUNT_OF(args), args);
+    w->piece.size = 0;
+    (*commands)++;
+    return fits || full(w, e);
+}
+
+/* The decoder's pieces are small; the target grows the string at each APPEND. */
+static bool piece_append(value_writer *w, span text, buf *out, size_t *commands, err *e)
+{
+    if (!buf_append(&w->piece, text)) return full(w, e);
+    return w->piece.size < CHUNK_BYTES_MAX || piece_close(w, out, commands, e);
+}
+
 static bool element_write(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
 {
     switch (v->kind) {
     case RDB_ELEMENT_PIECE:
-        if (v->text.size == 0) return true;
-        return element_append(w, "APPEND", 1, &v->text, out, commands, e) &&
-               chunk_close(w, out, commands, e);
+        return piece_append(w, v->text, out, commands, e);
     case RDB_ELEMENT_ITEM:
         return element_append(w, "RPUSH", 1, &v->text, out, commands, e);
     case RDB_ELEMENT_MEMBER:
@@ -273,7 +291,7 @@ bool value_writer_delete(value_writer *w, buf *out, size_t *ret_commands, err *e
 static step expiry_write(value_writer *w, buf *out, size_t *commands, err *e)
 {
     w->at = WRITER_END;
-    if (!chunk_close(w, out, commands, e)) return STEP_BAD;
+    if (!chunk_close(w, out, commands, e) || !piece_close(w, out, commands, e)) return STEP_BAD;
     if (w->expires_at_ms < 0) return STEP_DONE;
     w->verb = "PEXPIREAT";
     bool fits = chunk_text(w, "%" PRId64, w->expires_at_ms);
