@@ -1,6 +1,6 @@
 #!/bin/sh
 # tools/docs.sh [--check]: makes docs/handover.1 and docs/commands.md from the command table of the
-# built program, and docs/findings.md from the audit's tables of rules. With --check nothing is written; exit 1 when they are not what it says.
+# built program, docs/findings.md from the audit's tables of rules, and docs/messages.md from the sources. With --check nothing is written; exit 1 when they are not what it says.
 set -eu
 cd "$(dirname "$0")/.."
 program=build/handover
@@ -9,6 +9,7 @@ trap 'rm -rf "$made"' EXIT
 
 "$program" man >"$made/handover.1"
 "$program" findings >"$made/findings.md"
+tools/messages.py >"$made/messages.md"
 {
     echo "# The commands of handover"
     echo
@@ -25,7 +26,7 @@ trap 'rm -rf "$made"' EXIT
     done
 } >"$made/commands.md"
 
-for page in handover.1 commands.md findings.md; do
+for page in handover.1 commands.md findings.md messages.md; do
     cmp -s "$made/$page" "docs/$page" 2>/dev/null && continue
     if [ "${1-}" = --check ]; then
         diff -u "docs/$page" "$made/$page" | head -n 40 || true

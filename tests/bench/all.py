@@ -54,7 +54,7 @@ def hold(small):
 def rdb(small):
     """The files of both data sets, read from the page cache."""
     sets = {"strings": lambda s: fill_bench_strings(s, *((200_000, 20_000) if small else (2_000_000, 200_000))),
-            "mixed": lambda s: fill(s, 200_000 if small else 2_000_000)}
+            "mixed": lambda s: fill(s, 670_000 if small else 6_700_000)}
     rows, good = {}, True
     print("\nreading RDB files", flush=True)
     for name, make in sets.items():

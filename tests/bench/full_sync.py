@@ -30,7 +30,7 @@ DEADLINE_S = 900
 POLL_S = 0.02
 SETS = {  # name: (fill at full size, fill at small size)
     "strings": (lambda s: fill_bench_strings(s, 2_000_000, 200_000), lambda s: fill_bench_strings(s, 200_000, 20_000)),
-    "mixed": (lambda s: fill(s, 2_000_000), lambda s: fill(s, 200_000)),
+    "mixed": (lambda s: fill(s, 6_700_000), lambda s: fill(s, 670_000)),
 }
 BARS = {"replicaof": {"wall": 1.0, "cpu": 1.3}, "swapdb": {"wall": 1.1}}
 RSS_BAR = 64 << 20
