@@ -23,6 +23,7 @@ typedef struct {
     uint64_t spool_bytes_max;
     uint64_t spool_segment_bytes;
     int64_t hold_horizon_ms;
+    int64_t source_skew_ms;    /* the source's clock minus ours: its relative times begin there */
     int64_t source_silence_ms; /* a source that says nothing for so long is given up */
     target_policy policy;
     bool flush_pass;             /* FLUSHALL, FLUSHDB, SWAPDB are passed on */

@@ -12,7 +12,7 @@
 #define REWRITE_ARGS_MAX 32
 
 typedef struct {
-    int64_t received_ms;   /* wall clock at the receiver */
+    int64_t received_ms;   /* when the receiver read it, by the source's clock */
     int64_t hold_until_ms; /* expiries not later than this are held */
 } rewrite_times;
 

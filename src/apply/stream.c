@@ -209,7 +209,7 @@ static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e
     for (size_t i = 0; i < count; i++)
         args[i] = resp_command_arg(&s->command, c->start, i);
     int64_t horizon = s->mode == HOLD_NEAR ? s->guard_ms : s->x->options->hold_horizon_ms;
-    rewrite_times t = {.received_ms = time_of(s, c->end),
+    rewrite_times t = {.received_ms = time_of(s, c->end) + s->x->options->source_skew_ms,
                        .hold_until_ms = clock_wall_ms() + horizon};
     rewritten w;
     if (!rewrite(c->rule, count, args, &t, &w, e)) {

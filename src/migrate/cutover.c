@@ -176,9 +176,11 @@ static bool step_check(attempt *a, err *e)
 }
 
 /* Until the hold a renewal may be in flight for as long as the lag; under it nothing is renewed. */
-static int64_t guard_near_ms(int64_t lag_ms)
+static int64_t guard_near_ms(const move *m, int64_t lag_ms)
 {
-    return GUARD_BASE_MS + 2 * lag_ms;
+    int64_t source = m->source_skew_ms < 0 ? -m->source_skew_ms : m->source_skew_ms;
+    int64_t target = m->target_skew_ms < 0 ? -m->target_skew_ms : m->target_skew_ms;
+    return GUARD_BASE_MS + 2 * lag_ms + (source > target ? source : target);
 }
 
 /* Long enough for a pass over all keys to be a small part of it. */
@@ -199,7 +201,7 @@ static bool guard_far_find(move *m, int64_t *ret, err *e)
         keys += (uint64_t)r->integer;
     }
     int64_t pass_ms = (int64_t)(keys * 1000 / PASS_KEYS_PER_S);
-    int64_t near_ms = guard_near_ms(m->options->lag_max_ms);
+    int64_t near_ms = guard_near_ms(m, m->options->lag_max_ms);
     int64_t guard_ms = 4 * (pass_ms > near_ms ? pass_ms : near_ms);
     *ret = guard_ms > GUARD_FAR_MIN_MS ? guard_ms : GUARD_FAR_MIN_MS;
     return true;
@@ -217,7 +219,7 @@ static bool step_release_expiries(attempt *a, err *e)
     if (!guard_far_find(m, &guard_ms, e) || !journal_relax(m->journal, false, e) ||
         !journal_set_i64(m->journal, EXPIRIES_RELEASED, 1, e) ||
         !link_release_far(m->link, m->target, guard_ms, &far, e) || !lag_is_small(m, e) ||
-        !link_release_near(m->link, m->target, guard_near_ms(link_status_get(m->link).lag_ms),
+        !link_release_near(m->link, m->target, guard_near_ms(m, link_status_get(m->link).lag_ms),
                            &near, e))
         return false;
     log_debug("released %" PRIu64 " held expiries, %" PRIu64 " stay held",

@@ -27,6 +27,8 @@ static bool server_read(facts *f, engine *s, server_facts *ret, err *e)
         if (!span_cut(&line, ':', &name) || !span_to_u64(span_tail(name, 2), &db)) continue;
         span number = span_tail(line, 5);
         if (span_cut(&number, ',', &name) && span_to_u64(name, &keys)) ret->keys += keys;
+        if (info_part(line, "expires", &number) && span_to_u64(number, &keys))
+            ret->expiring += keys;
         if (db > ret->database_highest) ret->database_highest = db;
     }
     int64_t before = clock_wall_ms();
@@ -99,6 +101,8 @@ bool facts_read(facts *f, err *e)
     if (!delay.size || !span_to_double(delay, &wait)) wait = 5; /* the engine's default */
     f->result->snapshot_s = wait + (double)f->source.dataset / SNAPSHOT_BYTES_PER_S;
     f->result->source_silence_ms = silence_find(f);
+    f->m->source_skew_ms = f->source.clock_skew_ms;
+    f->m->target_skew_ms = f->target.clock_skew_ms;
     return rate_measure(f, e);
 }
 

@@ -40,7 +40,9 @@ typedef struct {
     engine *source; /* control connections; NULL: open again when needed */
     engine *target;
     sync_link *link;
-    link_status last; /* of the link, also when it is stopped */
+    link_status last;       /* of the link, also when it is stopped */
+    int64_t source_skew_ms; /* its clock minus ours, at the start of this run */
+    int64_t target_skew_ms;
     engine_version source_version;
     engine_version target_version;
     engine_url source_url; /* ours, with the passwords */

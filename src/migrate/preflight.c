@@ -321,17 +321,27 @@ static void check_eviction(facts *f, const char *id)
            f->result->target_policy);
 }
 
+/* What an expiry costs, held or not, beside what the engine counts as data (measured). */
+static double expiry_bytes(const engine_version *v)
+{
+    if (v->product == ENGINE_VALKEY) return engine_version_at_least(v, 9, 0) ? 29 : 42;
+    return engine_version_at_least(v, 8, 6) ? 19 : 42;
+}
+
 static void check_target_memory(facts *f, const char *id)
 {
     uint64_t max = info_number(&f->target, "maxmemory");
-    double need = (double)f->source.dataset * 1.1;
+    double expiries = (double)f->source.expiring * expiry_bytes(&f->m->target_version);
+    double need = (double)f->source.dataset * 1.1 + expiries;
     double left = (double)max - (double)f->target.used_memory;
     if (max == 0 || need <= left) return;
     refuse(f, id, "choose a larger node or raise maxmemory",
-           "the target has %s left (maxmemory %s, used %s); the source's data of %s need about %s",
+           "the target has %s left (maxmemory %s, used %s); the source's data of %s need about %s, "
+           "%s of it for the expiries of %" PRIu64 " keys",
            bytes_show(left > 0 ? left : 0).text, bytes_show((double)max).text,
            bytes_show((double)f->target.used_memory).text,
-           bytes_show((double)f->source.dataset).text, bytes_show(need).text);
+           bytes_show((double)f->source.dataset).text, bytes_show(need).text,
+           bytes_show(expiries).text, f->source.expiring);
 }
 
 /* "normal 0 0 0 slave 268435456 67108864 60 pubsub …": the three numbers behind slave/replica. */
@@ -352,6 +362,10 @@ static void check_output_buffer(facts *f, const char *id)
 {
     uint64_t limits[3] = {0};
     if (!replica_limits(f, limits)) return;
+    /* From 7.0 on the buffer and the backlog are one memory, and a lower limit is not enforced. */
+    uint64_t backlog = info_number(&f->source, "repl_backlog_size");
+    for (int i = 0; i < 2 && engine_version_at_least(&f->m->source_version, 7, 0); i++)
+        if (limits[i] > 0 && limits[i] < backlog) limits[i] = backlog;
     double rate = f->result->write_bytes_per_s;
     double seconds = f->result->snapshot_s;
     double need = rate * seconds;

@@ -557,6 +557,7 @@ static bool run_link(runner *r, err *e)
                       .spool_bytes_max = o->spool_bytes_max,
                       .spool_segment_bytes = o->spool_segment_bytes,
                       .hold_horizon_ms = o->hold_horizon_ms,
+                      .source_skew_ms = r->m.source_skew_ms,
                       .source_silence_ms = r->found.source_silence_ms,
                       .policy = o->policy,
                       .flush_pass = o->flush_pass,
