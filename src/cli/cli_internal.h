@@ -3,11 +3,13 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "migrate/migrate.h"
+#include "report/report.h"
 
 /* --- commands (commands.c) ------------------------------------------------------------------- */
 
 enum command_id {
     CMD_AUDIT,
+    CMD_AUDIT_NETWORK,
     CMD_RUN,
     CMD_STATUS,
     CMD_PAUSE,
@@ -86,10 +88,10 @@ struct option_row {
     err_side side;
     bool command_line_only; /* not in a configuration file */
     bool needed;
-    bool in_other_help; /* the help of another row names it: the screen is small */
+    uint64_t in_other_help; /* of these commands: another row names it, for the screen is small */
 };
 
-#define OPTION_ROW_COUNT 56
+#define OPTION_ROW_COUNT 59
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -203,5 +205,7 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 
 cli_command cmd_audit, cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
     cmd_migrate_throttle, cmd_migrate_quarantine, cmd_migrate_cutover, cmd_migrate_abort,
-    cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys;
+    cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys, cmd_audit_network;
 migrate_verify_run cmd_verify_for_move;
+/* By --json, --md and --html FILE. */
+bool report_show(const struct cli_options *o, const report *r, err *e) MUST_CHECK;

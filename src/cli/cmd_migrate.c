@@ -39,6 +39,7 @@ static void run_options(const struct cli_options *o, migrate_options *ret)
 {
     ret->cutover_auto = cli_is(o, "cutover", "auto");
     ret->verify = cli_is(o, "verify", "yes");
+    ret->skip_network = cli_flag(o, "skip-network");
     ret->dry_run = cli_flag(o, "dry-run");
     ret->policy = (target_policy)choice_of(o, "target-policy", policies);
     ret->progress = (progress_kind)choice_of(o, "progress", progresses);
@@ -137,7 +138,8 @@ bool cmd_migrate_cutover(const struct cli_options *o, int *ret_exit, err *e)
     cutover_order order = {.dry_run = cli_flag(o, "dry-run"),
                            .force = cli_flag(o, "force"),
                            .undo = cli_flag(o, "undo"),
-                           .skip_verify = cli_flag(o, "skip-verify")};
+                           .skip_verify = cli_flag(o, "skip-verify"),
+                           .skip_network = cli_flag(o, "skip-network")};
     if (order.force && order.undo)
         return err_set(e, ERR_USAGE, "'--force' and '--undo' exclude each other");
     if (!server_options(o, &m, e)) return false;

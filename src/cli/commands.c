@@ -63,6 +63,13 @@ const struct command cli_commands[CMD_COUNT] = {
                    "Finds settings, commands, users, clients, data, duties and alarms that will "
                    "be different there. Exit 1 when something blocks the move.",
                    READS_SOURCE, false, cmd_audit, NULL, 0},
+    [CMD_AUDIT_NETWORK] =
+        {"audit network", "--target HOST:PORT|URL [options]",
+         "can the target be reached from here, step by step",
+         "Run it where the application runs. Tells name, address, TCP, TLS, AUTH, PING and "
+         "cluster mode apart, with the likely cause on AWS. Sends AUTH, PING, EXISTS and INFO. "
+         "Exit 1 when the target cannot be reached.",
+         READS_TARGET, false, cmd_audit_network, NULL, 0},
     [CMD_RUN] =
         {"migrate run", "--source URL --target URL --workdir DIR [options]",
          "copy everything, then follow the source until the cutover",

@@ -102,6 +102,7 @@ void help_command(FILE *out, const struct command *c)
     (void)fputc('\n', out);
     for (size_t i = 0; i < OPTION_ROW_COUNT; i++) {
         const struct option_row *row = &cli_option_rows[i];
-        if (option_taken_by(row, c) && !row->in_other_help) option_line(out, row);
+        bool elsewhere = (row->in_other_help >> (c - cli_commands) & 1U) != 0;
+        if (option_taken_by(row, c) && !elsewhere) option_line(out, row);
     }
 }

@@ -1,5 +1,6 @@
 #include "cli/urls.h"
 
+#include "engine/endpoint.h"
 #include "journal/journal.h"
 
 /* The parts of TLS that stand beside the URL. */
@@ -47,6 +48,33 @@ bool urls_read(const struct cli_options *o, engine_url *ret_source, engine_url *
     if (url_read(o, "target", SIDE_TARGET, ret_target, e)) return true;
     engine_url_clear(ret_source);
     return false;
+}
+
+bool urls_target(const struct cli_options *o, engine_url *ret, err *e)
+{
+    const char *text = cli_text(o, "target");
+    const secret *password = cli_password(o, SIDE_TARGET);
+    if (strstr(text, "://")) return url_read(o, "target", SIDE_TARGET, ret, e);
+    char *whole = NULL;
+    int size = asprintf(&whole, "redis://%s", text);
+    assert(size > 0);
+    engine_url u = {0};
+    bool good = engine_url_parse(whole, &u, e);
+    free(whole);
+    if (!good) return err_wrap(e, "--target");
+    u.tls = endpoint_read(u.host).tls;
+    for (size_t i = 0; i < ENGINE_TLS_COUNT; i++) {
+        char option[32];
+        (void)snprintf(option, sizeof option, "target-%s", engine_tls_names[i]);
+        if (cli_given(o, option)) u.tls = true;
+    }
+    if (!tls_read(o, "target", &u, e)) {
+        engine_url_clear(&u);
+        return false;
+    }
+    if (password) secret_set(&u.password, secret_span(password));
+    *ret = u;
+    return true;
 }
 
 /* A URL that was not given, from the journal of the move. */

@@ -153,9 +153,8 @@ static bool greet(engine *s, const engine_options *o, err *e)
     return !o->select_db || o->url->db == 0 || engine_ask(s, &memory, &r, e, "SELECT", db);
 }
 
-bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e)
+bool engine_connect(net_loop *l, const engine_options *o, net_trace *trace, engine **ret, err *e)
 {
-    net_trace trace = {0};
     net_tls tls = {.ca = o->url->tls_parts[ENGINE_TLS_CA],
                    .certificate = o->url->tls_parts[ENGINE_TLS_CERT],
                    .key = o->url->tls_parts[ENGINE_TLS_KEY],
@@ -165,16 +164,30 @@ bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e)
                          .in_max = o->in_max ? o->in_max : BUFFER_MAX_DEFAULT,
                          .out_max = o->out_max ? o->out_max : BUFFER_MAX_DEFAULT,
                          .tls = o->url->tls ? &tls : NULL,
-                         .trace = &trace};
+                         .trace = trace};
     engine *s = mem_alloc(sizeof *s);
     s->side = o->side;
     s->timeout_ms = o->timeout_ms;
-    if (net_conn_open(l, &target, deadline_in_ms(o->timeout_ms), &s->conn, e) && greet(s, o, e)) {
+    if (net_conn_open(l, &target, deadline_in_ms(o->timeout_ms), &s->conn, e)) {
         *ret = s;
         return true;
     }
     secured_explain(l, &target, o->side, e);
-    if (trace.stage == NET_STAGE_OPEN && !o->url->tls && e->kind == ERR_IO)
+    (void)engine_fail(s, e);
+    engine_free(s);
+    return false;
+}
+
+bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e)
+{
+    net_trace trace = {0};
+    engine *s = NULL;
+    if (!engine_connect(l, o, &trace, &s, e)) return false;
+    if (greet(s, o, e)) {
+        *ret = s;
+        return true;
+    }
+    if (!o->url->tls && e->kind == ERR_IO)
         err_hint(e, "a server that wants TLS ends plain connections so: then write rediss://");
     (void)engine_fail(s, e);
     engine_free(s);

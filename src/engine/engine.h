@@ -24,6 +24,9 @@ typedef struct {
     bool select_db;   /* SELECT the URL's database */
 } engine_options;
 
+/* Only connects (and shakes hands): no command is sent. The trace is filled in any case. */
+bool engine_connect(net_loop *l, const engine_options *o, net_trace *trace, engine **ret, err *e)
+    MUST_CHECK;
 /* Connects, AUTH, CLIENT SETNAME, SELECT. ERR_AUTH when the password or user is wrong. */
 bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e) MUST_CHECK;
 void engine_free(engine *s); /* closes; NULL is fine */

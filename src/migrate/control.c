@@ -125,6 +125,7 @@ bool control_order_read(const json_t *request, move_order *ret)
     ret->cutover.force = json_is_true(json_object_get(request, "force"));
     ret->cutover.undo = json_is_true(json_object_get(request, "undo"));
     ret->cutover.skip_verify = json_is_true(json_object_get(request, "skip_verify"));
+    ret->cutover.skip_network = json_is_true(json_object_get(request, "skip_network"));
     return ret->kind != ORDER_NONE;
 }
 
@@ -337,9 +338,10 @@ void control_trouble_read(const json_t *answer, err *e)
 
 bool control_ask(const char *workdir, move_order *o, char **ret_text, err *e)
 {
-    json_t *request = json_pack("{s:s, s:b, s:b, s:b, s:b}", "order", order_name(o->kind),
-                                "dry_run", o->cutover.dry_run, "force", o->cutover.force, "undo",
-                                o->cutover.undo, "skip_verify", o->cutover.skip_verify);
+    json_t *request =
+        json_pack("{s:s, s:b, s:b, s:b, s:b, s:b}", "order", order_name(o->kind), "dry_run",
+                  o->cutover.dry_run, "force", o->cutover.force, "undo", o->cutover.undo,
+                  "skip_verify", o->cutover.skip_verify, "skip_network", o->cutover.skip_network);
     json_t *answer = NULL;
     if (o->list) (void)json_object_set(request, "list", o->list);
     if (o->kind == ORDER_THROTTLE) throttle_to_json(&o->throttle, request);

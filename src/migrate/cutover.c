@@ -7,6 +7,7 @@
 #include "engine/scan.h"
 #include "migrate/changes.h"
 #include "migrate/facts.h"
+#include "migrate/gate.h"
 #include "migrate/hook.h"
 
 #define DRAIN_MS 1000
@@ -57,8 +58,10 @@ static const struct step_row {
     bool strict;   /* its begin is on the disk before it is done, not only in the journal */
     step_run *run;
 } steps[] = {
-    {1, "check", "nothing: lag, quarantine, verification, hook, fence address", true, true,
-     step_check},
+    {1, "check",
+     "target: AUTH, PING, EXISTS, INFO on a new connection; lag, quarantine, verification, hook, "
+     "fence address",
+     true, true, step_check},
     {2, "release far expiries",
      "target: SCAN, PEXPIRETIME, EVAL (PEXPIREAT of held keys that live longer)", true, true,
      step_release_expiries},
@@ -172,6 +175,7 @@ static bool step_check(attempt *a, err *e)
            verification_is_fresh(m, a->order->skip_verify, e) &&
            (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
            move_source(m, e) && move_target(m, e) && checkpoint_is_there(m, e) &&
+           (a->order->skip_network || m->options->skip_network || gate_network(m, e)) &&
            fence_address_is_free(m, e);
 }
 
@@ -529,7 +533,7 @@ bool cutover_recover(move *m, err *e)
     return cutover_undo(m, e);
 }
 
-char *cutover_describe(move *m)
+char *cutover_describe(move *m, bool skip_network)
 {
     buf out = buf_of(64 * KIB);
     bool fits =
@@ -549,7 +553,8 @@ char *cutover_describe(move *m)
            buf_printf(&out,
                       "a miss in steps 3 to 7 takes everything back: source: REPLICAOF NO ONE; "
                       "CLIENT UNPAUSE\nswitch hook: %s\n",
-                      m->options->switch_hook ? m->options->switch_hook : "none");
+                      m->options->switch_hook ? m->options->switch_hook : "none") &&
+           gate_describe(m, skip_network || m->options->skip_network, &out);
     assert(fits);
     char *text = mem_text(buf_span(&out));
     buf_clear(&out);

@@ -15,7 +15,7 @@ bool cutover_run(move *m, const cutover_order *order, err *e) MUST_CHECK;
 bool cutover_force(move *m, err *e) MUST_CHECK;
 bool cutover_undo(move *m, err *e) MUST_CHECK;
 /* Every step and command as they would be sent. The caller frees. */
-char *cutover_describe(move *m);
+char *cutover_describe(move *m, bool skip_network);
 
 /* A move found in state fenced at a start: taken back when the hook had not begun, else refused
  * with the two choices. */

@@ -29,7 +29,8 @@ typedef struct {
     engine_url source; /* borrowed; host NULL: as the journal says, perhaps with a password here */
     engine_url target;
     bool cutover_auto;
-    bool verify; /* before an automatic cutover */
+    bool verify;       /* before an automatic cutover */
+    bool skip_network; /* before any cutover */
     bool dry_run;
     target_policy policy;
     bool flush_pass;
@@ -54,9 +55,10 @@ bool migrate_status(const char *workdir, bool json, err *e) MUST_CHECK;
 
 typedef struct {
     bool dry_run;
-    bool force;       /* the switch hook failed, but clients are on the target */
-    bool undo;        /* the switch hook began, but clients are back on the source */
-    bool skip_verify; /* no fresh verification is asked for */
+    bool force;        /* the switch hook failed, but clients are on the target */
+    bool undo;         /* the switch hook began, but clients are back on the source */
+    bool skip_verify;  /* no fresh verification is asked for */
+    bool skip_network; /* whether a new client reaches the target is not asked */
 } cutover_order;
 
 /* Orders to the process that runs the move; printed is what it answers. */

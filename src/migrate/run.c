@@ -344,7 +344,7 @@ static bool order_cutover(runner *r, move_order *o, err *e)
     journal_state now;
     if (!move_state(&r->m, &now, e)) return false;
     if (o->cutover.dry_run) {
-        o->text = cutover_describe(&r->m);
+        o->text = cutover_describe(&r->m, o->cutover.skip_network);
         return true;
     }
     if (o->cutover.force || o->cutover.undo) {
@@ -510,7 +510,7 @@ static void dry_run_print(move *m, const preflight_result *p)
     printf("  target     stream: MULTI, up to 1000 commands, SET checkpoint, EXEC\n");
     if (m->options->policy == TARGET_REPLACE)
         printf("  target     UNLINK of keys the source has not (SCAN of the target)\n");
-    char *steps = cutover_describe(m);
+    char *steps = cutover_describe(m, m->options->skip_network);
     printf("%s", steps);
     free(steps);
 }

@@ -181,6 +181,12 @@ conn_make(net_loop *l, const net_target *target, int fd, const struct sockaddr *
     return c;
 }
 
+static void stage_enter(net_trace *trace, net_stage stage)
+{
+    trace->stage = stage;
+    trace->entered_ns[stage] = clock_ns();
+}
+
 static bool unix_connect(net_loop *l,
                          const net_target *target,
                          int64_t deadline_ns,
@@ -195,7 +201,7 @@ static bool unix_connect(net_loop *l,
     struct sockaddr generic;
     memcpy(&generic, &address, sizeof generic);
     int fd = -1;
-    trace->stage = NET_STAGE_CONNECT;
+    stage_enter(trace, NET_STAGE_CONNECT);
     /* The kernel reads the whole address: hand over the full one. */
     if (!address_connect(l, (const struct sockaddr *)(const void *)&address, sizeof address,
                          deadline_ns, trace, &fd, e))
@@ -226,10 +232,10 @@ static bool host_connect(net_loop *l,
                          err *e)
 {
     struct addrinfo *found = NULL;
-    trace->stage = NET_STAGE_NAME;
+    stage_enter(trace, NET_STAGE_NAME);
     if (!resolve_run(l, target->host, target->port, deadline_ns, &found, e)) return false;
     addresses_note(trace, found);
-    trace->stage = NET_STAGE_CONNECT;
+    stage_enter(trace, NET_STAGE_CONNECT);
     bool done = err_set(e, ERR_IO, "no address");
     for (struct addrinfo *a = found; a && !done; a = a->ai_next) {
         int fd = -1;
@@ -245,7 +251,7 @@ static bool
 conn_secure(net_conn *c, const net_target *target, int64_t deadline_ns, net_trace *trace, err *e)
 {
     assert(c);
-    trace->stage = NET_STAGE_TLS;
+    stage_enter(trace, NET_STAGE_TLS);
     if (!tls_new(target->tls, target->host, c->fd, &c->tls, e)) return false;
     io_result r = tls_handshake(c->tls, e);
     while (r != IO_MOVED && r != IO_FAILED && deadline_left_ms(deadline_ns) > 0) {
@@ -271,7 +277,7 @@ bool net_conn_open(
                       : host_connect(l, target, deadline_ns, trace, &c, e);
     done = done && (!target->tls || conn_secure(c, target, deadline_ns, trace, e));
     if (done) {
-        trace->stage = NET_STAGE_OPEN;
+        stage_enter(trace, NET_STAGE_OPEN);
         watch(c);
         *ret = c;
         return true;

@@ -69,7 +69,8 @@ typedef enum { NET_STAGE_NAME, NET_STAGE_CONNECT, NET_STAGE_TLS, NET_STAGE_OPEN 
 typedef struct {
     net_stage stage;     /* the one that failed; NET_STAGE_OPEN: none */
     int connect_problem; /* errno of the last address tried; 0: none, ETIMEDOUT: no answer */
-    char addresses[256]; /* what the name means: "10.0.0.7, 10.0.1.7" */
+    int64_t entered_ns[NET_STAGE_OPEN + 1]; /* when each began; 0: it did not */
+    char addresses[256];                    /* what the name means: "10.0.0.7, 10.0.1.7" */
     net_tls_facts tls;
 } net_trace;
 

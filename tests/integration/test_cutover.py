@@ -285,3 +285,24 @@ def test_expiries_made_real_by_a_killed_cutover_are_held_again_by_the_next_run(p
         migration.wait_caught_up()
         found = reader.compare(pair.source, pair.target, held_allowed=True)
         assert found == [], reader.show(found)
+
+
+def test_a_target_that_takes_no_new_client_stops_the_cutover_before_the_hold(pair, migration):
+    migration.start()
+    migration.wait_caught_up()
+    with pair.target.client() as ours, pair.source.client() as writer:
+        most = ours.config_get("maxclients")["maxclients"]
+        ours.config_set("maxclients", ours.info("clients")["connected_clients"])
+        done = migration.command("cutover", "--skip-verify")
+        assert done.returncode == tool.TARGET, done.stdout + done.stderr
+        assert "takes no further client" in done.stderr and "--skip-network" in done.stderr
+        assert migration.phase() == "in-sync" and writer.set("still", "here")
+        told = migration.command("cutover", "--dry-run")
+        assert told.returncode == tool.DONE and "would refuse the cutover now" in told.stdout
+        assert "takes no further client" in told.stdout
+        ours.config_set("maxclients", most)
+        told = migration.command("cutover", "--dry-run")
+        assert "a new client reaches the target" in told.stdout
+        ours.config_set("maxclients", ours.info("clients")["connected_clients"])
+        done = migration.command("cutover", "--skip-verify", "--skip-network")
+        assert done.returncode == tool.DONE, done.stdout + done.stderr

@@ -591,9 +591,11 @@ static void the_tables_hold_together(void **state)
         /* parsing gives every default, or names what is needed: no row trips over its own limits */
         const char *operand = cli_commands[i].operand ? "FILE" : "";
         bool taken = parse((enum command_id)i, operand);
-        assert_true(taken || strstr(e.text, "'--workdir' is missing"));
+        bool target = !taken && strstr(e.text, "'--target' is missing");
+        assert_true(taken || target || strstr(e.text, "'--workdir' is missing"));
         bool both = cli_commands[i].operand != NULL;
-        if (!taken) must_parse((enum command_id)i, both ? "FILE --workdir w" : "--workdir w");
+        const char *needs = target ? "--target a:1" : both ? "FILE --workdir w" : "--workdir w";
+        if (!taken) must_parse((enum command_id)i, needs);
         if (!cli_commands[i].operand) continue;
         assert_false(parse((enum command_id)i, "")); /* one is needed */
         assert_non_null(strstr(e.text, "is missing"));

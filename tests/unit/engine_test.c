@@ -5,8 +5,10 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/info.h"
+#include "engine/reach.h"
 #include "engine/url.h"
 #include "peer.h"
 
@@ -344,6 +346,54 @@ static void a_client_whose_server_left_is_not_usable(void **state)
     net_loop_free(loop);
 }
 
+static void an_endpoints_name_says_what_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        endpoint_kind kind;
+        bool tls;
+    } rows[] = {
+        {"cart.a1b2c3.ng.0001.use1.cache.amazonaws.com", ENDPOINT_PRIMARY, false},
+        {"master.cart.a1b2c3.use1.cache.amazonaws.com", ENDPOINT_PRIMARY, true},
+        {"primary.cart.a1b2c3.use1.cache.amazonaws.com.", ENDPOINT_PRIMARY, true},
+        {"cart-ro.a1b2c3.ng.0001.use1.cache.amazonaws.com", ENDPOINT_READER, false},
+        {"replica.cart.a1b2c3.use1.cache.amazonaws.com", ENDPOINT_READER, true},
+        {"cart-001.a1b2c3.0001.use1.cache.amazonaws.com", ENDPOINT_NODE, false},
+        {"cart-001.cart.a1b2c3.use1.cache.amazonaws.com", ENDPOINT_NODE, true},
+        {"cart.a1b2c3.clustercfg.use1.cache.amazonaws.com", ENDPOINT_CONFIGURATION, false},
+        {"clustercfg.cart.a1b2c3.use1.cache.amazonaws.com", ENDPOINT_CONFIGURATION, true},
+        {"cart-a1b2c3.serverless.use1.cache.amazonaws.com", ENDPOINT_SERVERLESS, true},
+        {"cart-a1b2c3.public.serverless.use1.cache.amazonaws.com", ENDPOINT_SERVERLESS, true},
+        {"master.cart.a1b2c3.cnn1.cache.amazonaws.com.cn", ENDPOINT_PRIMARY, true},
+        {"master.example", ENDPOINT_OTHER, false},
+        {".cache.amazonaws.com", ENDPOINT_OTHER, false},
+        {"10.0.0.7", ENDPOINT_OTHER, false},
+        {"", ENDPOINT_OTHER, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        endpoint got = endpoint_read(rows[i].host);
+        if (got.kind != rows[i].kind || got.tls != rows[i].tls)
+            fail_msg("'%s': kind %u, TLS %d", rows[i].host, got.kind, got.tls);
+        assert_int_equal(got.tls_known, rows[i].kind != ENDPOINT_OTHER);
+        assert_non_null(got.shown);
+    }
+}
+
+static void each_cause_says_what_it_is_and_what_to_do(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (const reach_cause *c; (c = reach_cause_at(n)) != NULL; n++) {
+        assert_true(c->step < REACH_STEP_COUNT);
+        assert_non_null(reach_step_name(c->step));
+        assert_true(c->id[0] && c->title[0] && c->likely[0] && c->check[0]);
+        for (size_t other = 0; other < n; other++)
+            assert_string_not_equal(reach_cause_at(other)->id, c->id);
+    }
+    assert_true(n > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +409,8 @@ int main(void)
         cmocka_unit_test(versions_compare_by_major_then_minor),
         cmocka_unit_test(a_server_that_repeats_the_password_is_not_repeated),
         cmocka_unit_test(a_client_whose_server_left_is_not_usable),
+        cmocka_unit_test(an_endpoints_name_says_what_it_is),
+        cmocka_unit_test(each_cause_says_what_it_is_and_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,36 @@
+/* engine/reach_internal.h: the numbers of the causes. */
+#pragma once
+#include "engine/reach.h"
+
+typedef enum {
+    CAUSE_NAME_UNKNOWN,
+    CAUSE_NAME_SILENT,
+    CAUSE_NO_ROUTE,
+    CAUSE_NO_ROUTE_PRIVATE,
+    CAUSE_TCP_SILENT,
+    CAUSE_TCP_SILENT_NEAR,
+    CAUSE_TCP_SILENT_FAR,
+    CAUSE_TCP_REFUSED,
+    CAUSE_TCP_FAILED,
+    CAUSE_TLS_WANTED,
+    CAUSE_TLS_NONE,
+    CAUSE_TLS_OLD,
+    CAUSE_TLS_NAME,
+    CAUSE_TLS_EXPIRED,
+    CAUSE_TLS_UNTRUSTED,
+    CAUSE_TLS_CLIENT,
+    CAUSE_TLS_FAILED,
+    CAUSE_AUTH_MISSING,
+    CAUSE_AUTH_WRONG,
+    CAUSE_AUTH_NONE,
+    CAUSE_NOPERM,
+    CAUSE_MAXCLIENTS,
+    CAUSE_LOADING,
+    CAUSE_PING_CLOSED,
+    CAUSE_PING_SILENT,
+    CAUSE_PING_REFUSED,
+    CAUSE_CLUSTER,
+    CAUSE_COUNT
+} cause_id;
+
+const reach_cause *reach_cause_of(cause_id id);
