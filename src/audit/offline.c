@@ -4,6 +4,7 @@
  * LIST: their lines begin with "id=" and "user ", so they tell themselves apart. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,13 @@
 #include "audit/parse.h"
 #include "audit/settings.h"
 #include "base/buf.h"
+
+#define INCLUDES_MAX 64 /* files; a circle of them ends here */
+
+typedef struct {
+    size_t count;
+    conf_line *lines;
+} conf_list;
 
 bool audit_file_read(const char *path, arena *memory, span *ret, err *e)
 {
@@ -71,6 +79,62 @@ static void version_assume(audit_facts *f, audit_node *n, span conf)
                             engine_version_show(&n->version).text));
 }
 
+/* The path of an include line, from the place of the file that names it unless it is absolute. */
+static const char *include_path(const audit_options *o, audit_facts *f, const char *named)
+{
+    const char *slash = strrchr(o->conf_path, '/');
+    if (named[0] == '/' || !slash) return named;
+    return arena_printf(&f->memory, "%.*s/%s", (int)(slash - o->conf_path), o->conf_path, named);
+}
+
+/* The lines of one included file, behind line `at`: they carry the number of the include line. */
+static void
+include_lines(audit_facts *f, const char *path, size_t at, conf_list *list, audit_node *n)
+{
+    err e = {0};
+    span text = {0};
+    size_t count = 0;
+    conf_line *lines = NULL;
+    unsigned number = list->lines[at].line;
+    if (!audit_file_read(path, &f->memory, &text, &e)) {
+        unread_add(f, n, arena_printf(&f->memory, "include %s", path), e.text,
+                   "what that file sets");
+        return;
+    }
+    conf_read(text, &f->memory, &count, &lines);
+    conf_line *all = arena_alloc(&f->memory, (list->count + count) * sizeof *all);
+    memcpy(all, list->lines, (at + 1) * sizeof *all);
+    for (size_t i = 0; i < count; i++) {
+        all[at + 1 + i] = lines[i];
+        all[at + 1 + i].line = number;
+    }
+    memcpy(all + at + 1 + count, list->lines + at + 1, (list->count - at - 1) * sizeof *all);
+    *list = (conf_list){.lines = all, .count = list->count + count};
+}
+
+/* Included files stand in the place of their line, as the engines read them; files that match a
+ * pattern in reverse, for each is put right behind the line. */
+static void includes_follow(const audit_options *o, audit_facts *f, audit_node *n, conf_list *list)
+{
+    size_t files = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const conf_line *line = &list->lines[i];
+        if (line->problem || strcmp(line->name, "include") != 0 || line->word_count == 0) continue;
+        const char *path = include_path(o, f, line->words[0]);
+        glob_t found = {0};
+        if (glob(path, GLOB_NOCHECK, NULL, &found) != 0) found.gl_pathc = 0;
+        files += found.gl_pathc;
+        for (size_t k = found.gl_pathc; k > 0 && files <= INCLUDES_MAX; k--)
+            include_lines(f, arena_text(&f->memory, span_text(found.gl_pathv[k - 1])), i, list, n);
+        globfree(&found);
+        if (files > INCLUDES_MAX) {
+            unread_add(f, n, arena_printf(&f->memory, "include %s", path), "too many files",
+                       "what that file sets");
+            return;
+        }
+    }
+}
+
 bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e)
 {
     if (f->node_count == 0) {
@@ -94,10 +158,10 @@ bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e)
     }
     if (!n->has_version && !f->is_live) version_assume(f, n, conf);
     if (!o->conf_path) return true;
-    size_t count = 0;
-    conf_line *lines = NULL;
-    conf_read(conf, &f->memory, &count, &lines);
+    conf_list list = {0};
+    conf_read(conf, &f->memory, &list.count, &list.lines);
     f->conf_path = o->conf_path;
-    settings_add_file(f, n, count, lines);
+    includes_follow(o, f, n, &list);
+    settings_add_file(f, n, list.count, list.lines);
     return true;
 }

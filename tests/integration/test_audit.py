@@ -164,6 +164,18 @@ def test_files_alone_are_enough(server, tmp_path):
     assert {f["name"]: f["value"] for f in report["facts"]}["Engine"].startswith("redis 7.0"), done.stderr
 
 
+def test_included_files_are_read_in_their_place_and_a_missing_one_is_told(tmp_path):
+    (tmp_path / "redis.conf").write_text("hz 11\ninclude more/*.conf\ninclude gone.conf\ninclude redis.conf\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.conf").write_text("rename-command FLUSHALL \"\"\n")
+    (tmp_path / "more" / "b.conf").write_text("rename-command KEYS \"\"\n")
+    done = tool.handover("audit", "--conf", tmp_path / "redis.conf", "--json")
+    report = json.loads(done.stdout)
+    assert {"command-renamed:FLUSHALL", "command-renamed:KEYS"} <= ids(report), done.stderr
+    told = {f["id"]: f for f in report["findings"] if f["id"].startswith("unread-file")}
+    assert any("gone.conf" in i for i in told) and all(f["action"] for f in told.values()), told
+
+
 def test_a_watch_sees_clients_that_come_later(server):
     source = server("valkey-8.0")
     seen = threading.Event()
