@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make bench: every figure of the design's table, one after the other, and a summary.
 
-    tests/bench/all.py [--small] [--only full_sync,catch_up,rdb,verify,hold] [--check]
+    tests/bench/all.py [--small] [--only full_sync,catch_up,rdb,verify,hold,audit] [--check]
 
 --small: a tenth of the keys, two rounds, five cutovers. Each part prints its own table and leaves its figures
 in build/bench/; the summary is build/bench/summary.json and names the machine. Measure on a machine
@@ -51,6 +51,10 @@ def hold(small):
     return part("hold", "--cutovers", 5 if small else 100, "--check")
 
 
+def audit(small):
+    return part("audit", "--rounds", 3 if small else 15, "--check", *(["--keys", 50_000, "--seconds", 3] if small else []))
+
+
 def rdb(small):
     """The files of both data sets, read from the page cache."""
     sets = {"strings": lambda s: fill_bench_strings(s, *((200_000, 20_000) if small else (2_000_000, 200_000))),
@@ -75,7 +79,7 @@ def rdb(small):
     return 0 if good else 1
 
 
-PARTS = {"full_sync": full_sync, "catch_up": catch_up, "rdb": rdb, "verify": verify, "hold": hold}
+PARTS = {"full_sync": full_sync, "catch_up": catch_up, "rdb": rdb, "verify": verify, "hold": hold, "audit": audit}
 
 
 def main():
