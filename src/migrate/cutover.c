@@ -93,6 +93,20 @@ static bool lag_is_small(move *m, err *e)
     return err_hint(e, "wait until it is in sync, or raise --lag-max");
 }
 
+bool cutover_is_postponed(const char *workdir)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/postpone", workdir);
+    return access(path, F_OK) == 0;
+}
+
+static bool not_postponed(move *m, err *e)
+{
+    if (!cutover_is_postponed(m->options->workdir)) return true;
+    err_set(e, ERR_STATE, "the file '%s/postpone' holds the cutover", m->options->workdir);
+    return err_hint(e, "delete it when the cutover may begin");
+}
+
 /* What stops the link altogether was put there on purpose. */
 static bool throttle_allows(move *m, err *e)
 {
@@ -171,8 +185,8 @@ static bool fence_address_is_free(move *m, err *e)
 static bool step_check(attempt *a, err *e)
 {
     move *m = a->m;
-    return lag_is_small(m, e) && throttle_allows(m, e) && quarantine_is_clear(m, e) &&
-           verification_is_fresh(m, a->order->skip_verify, e) &&
+    return not_postponed(m, e) && lag_is_small(m, e) && throttle_allows(m, e) &&
+           quarantine_is_clear(m, e) && verification_is_fresh(m, a->order->skip_verify, e) &&
            (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
            move_source(m, e) && move_target(m, e) && checkpoint_is_there(m, e) &&
            (a->order->skip_network || m->options->skip_network || gate_network(m, e)) &&

@@ -8,6 +8,9 @@
  * it may not believe the target: keys may have expired there that the source renewed (R16). */
 #define EXPIRIES_RELEASED "expiries_released"
 
+/* Whether the operator's file "postpone" is in the work directory: no cutover begins. */
+bool cutover_is_postponed(const char *workdir);
+
 /* The whole cutover. On a miss before the switch hook began, everything is taken back and false is
  * answered (state as before); after it began, the state stays `fenced` and the operator decides. */
 bool cutover_run(move *m, const cutover_order *order, err *e) MUST_CHECK;

@@ -330,7 +330,7 @@ static bool auto_follow(runner *r, err *e)
         verifier_start(r);
         return true;
     }
-    if (clock_ns() < r->next_cutover_ns) return true;
+    if (clock_ns() < r->next_cutover_ns || cutover_is_postponed(o->workdir)) return true;
     cutover_order order = {.skip_verify = !o->verify};
     if (do_cutover(r, &order, e)) return true;
     int64_t wait = r->cutover_retry_ns ? 2 * r->cutover_retry_ns : CUTOVER_RETRY_NS;

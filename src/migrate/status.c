@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "migrate/control.h"
+#include "migrate/cutover.h"
 #include "migrate/facts.h"
 #include "migrate/throttle.h"
 
@@ -55,8 +56,8 @@ static json_t *cutover_make(struct journal *j)
     if (!journal_get_i64(j, "hold_us", -1, &hold_us, &ignored)) hold_us = -1;
     if (!journal_get_i64(j, "fence_offset", -1, &fence_offset, &ignored)) fence_offset = -1;
     json_t *offset = fence_offset < 0 ? json_null() : json_integer(fence_offset);
-    return json_pack("{s:o, s:o}", "hold_ms", number_or_null((double)hold_us / 1000.0),
-                     "fence_offset", offset);
+    return json_pack("{s:b, s:o, s:o}", "postponed", cutover_is_postponed(journal_workdir(j)),
+                     "hold_ms", number_or_null((double)hold_us / 1000.0), "fence_offset", offset);
 }
 
 status_reason status_reason_of(const move *m, const link_status *s)

@@ -222,3 +222,20 @@ def test_a_stalled_target_is_told_from_an_idle_link(pair, migration):
     migration.wait_status(lambda s: s["activity"] == "idle", "nothing to do again")
     assert "the link is no longer stalled" in migration.log()
     assert json.dumps(migration.status()["throttle"]["limits"]) == json.dumps(NO_LIMITS)
+
+
+def test_the_postpone_file_holds_an_automatic_cutover_until_it_is_gone(pair, migration):
+    strings(pair.source, 1000)
+    migration.workdir.mkdir(mode=0o700)
+    postpone = migration.workdir / "postpone"
+    postpone.touch()
+    migration.start("--cutover", "auto", "--verify", "no")
+    migration.wait_phase("in-sync")
+    time.sleep(2)
+    status = migration.status()
+    assert status["phase"] == "in-sync" and status["cutover"]["postponed"]
+    asked = migration.command("cutover", "--skip-verify")
+    assert asked.returncode != tool.DONE and "postpone' holds the cutover" in asked.stderr
+    postpone.unlink()
+    assert migration.wait_exit() == tool.DONE
+    assert migration.status()["phase"] == "switched"
