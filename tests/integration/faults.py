@@ -19,7 +19,7 @@ import reader
 from servers import free_port
 
 SOAK = os.environ.get("HANDOVER_SOAK") == "1"
-LONG_S = 30 if SOAK else 3
+LONG_S = 30 if SOAK else 2
 CHUNK = 64 << 10
 
 

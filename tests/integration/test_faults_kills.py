@@ -10,7 +10,7 @@ from faults import SOAK, still_for
 from fill import fill
 from workload import Workload
 
-KILLS = 200 if SOAK else 20
+KILLS = 200 if SOAK else 12
 
 
 def following(migration):
