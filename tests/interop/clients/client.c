@@ -5,7 +5,8 @@
 
 int main(int count, char **words)
 {
-    redisContext *c = count == 2 ? redisConnect("127.0.0.1", (int)strtol(words[1], NULL, 10)) : NULL;
+    redisContext *c =
+        count == 2 ? redisConnect("127.0.0.1", (int)strtol(words[1], NULL, 10)) : NULL;
     if (!c || c->err) return 1;
     freeReplyObject(redisCommand(c, "SET hiredis 1"));
     (void)puts("ready");
