@@ -142,6 +142,7 @@ static int member_compare(const void *one, const void *other)
 static void group_add(client_group *g, const fact_client *c)
 {
     g->count++;
+    g->old += c->age_s >= CLIENT_OLD_S;
     if (c->age_s > g->oldest_s) g->oldest_s = c->age_s;
     g->dbs |= UINT64_C(1) << (c->db < GROUP_DBS_MAX ? c->db : GROUP_DBS_MAX - 1);
     g->blocked += c->is_blocked;

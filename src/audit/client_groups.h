@@ -37,7 +37,8 @@ client_kind client_recognise(arena *a, const fact_client *c);
 const char *client_surety_name(client_surety s);
 
 #define GROUP_COMMANDS_MAX 4
-#define GROUP_DBS_MAX 64 /* numbers above are shown as one */
+#define CLIENT_OLD_S 86400 /* such a connection has outlived every TTL of a name */
+#define GROUP_DBS_MAX 64   /* numbers above are shown as one */
 
 /* Connections of one library, version, user and address. */
 typedef struct {
@@ -46,6 +47,7 @@ typedef struct {
     const char *address;
     size_t count;
     int64_t oldest_s;
+    size_t old;   /* of CLIENT_OLD_S and more */
     uint64_t dbs; /* bit n: some use database n; the last also stands for all above */
     size_t blocked;
     size_t subscribed;

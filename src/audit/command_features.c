@@ -93,12 +93,17 @@ static void feature_add(const command_judge *j, const char *id, size_t row, cons
     const char *begin = s == SEVERITY_BLOCK && strncmp(state, "no", 2) == 0 ? AUDIT_STAY
                             " for these keys, or rebuild them on what is there: "
                                                                             : "";
+    bool is_other = strncmp(state, "yes: ", 5) == 0;
+    const char *title =
+        strcmp(state, "no") == 0 ? report_printf(j->r, "%s is not there", name)
+        : is_other ? report_printf(j->r, "%s is there as another module: %s", name, state + 5)
+                   : report_printf(j->r, "%s is not the same there: %s", name, state);
     report_add_finding(
         j->r,
         &(finding){.id = id,
                    .area = AREA,
                    .severity = s,
-                   .title = report_printf(j->r, "%s: there it is '%s'", name, state),
+                   .title = title,
                    .evidence = evidence,
                    .where = report_printf(j->r, "INFO commandstats, MODULE LIST, %s",
                                           j->f->nodes[0].address),
@@ -111,12 +116,33 @@ static void feature_add(const command_judge *j, const char *id, size_t row, cons
                    .date = feature_cell(row, "date")});
 }
 
+static size_t module_feature(const char *module)
+{
+    size_t at = 0;
+    while (at < COUNT_OF(modules) && strcasecmp(modules[at].module, module) != 0)
+        at++;
+    return at;
+}
+
+/* A module that is loaded has a finding of its own. */
+static bool is_of_a_module(const command_judge *j, size_t row)
+{
+    for (size_t i = 0; i < j->f->node_count; i++) {
+        for (size_t k = 0; k < j->f->nodes[i].module_count; k++) {
+            size_t at = module_feature(j->f->nodes[i].modules[k].name);
+            const char *name = feature_cell(row, "feature_or_module");
+            if (at < COUNT_OF(modules) && strcmp(modules[at].feature, name) == 0) return true;
+        }
+    }
+    return false;
+}
+
 static void features_judge(const command_judge *j)
 {
     size_t count = knowledge_at(TABLE_MODULES)->row_count;
     for (size_t row = 0; row < count; row++) {
         const char *used = is_rule_of_its_own(row) ? "" : commands_of(j, row);
-        if (!*used) continue;
+        if (!*used || is_of_a_module(j, row)) continue;
         feature_add(j, report_printf(j->r, "feature:%s", feature_cell(row, "feature_or_module")),
                     row, used);
     }
@@ -138,14 +164,14 @@ static void modules_judge(const command_judge *j)
     for (size_t i = 0; i < j->f->node_count; i++) {
         for (size_t k = 0; k < j->f->nodes[i].module_count; k++) {
             const fact_module *m = &j->f->nodes[i].modules[k];
-            const char *feature = "Custom modules";
+            size_t at = module_feature(m->name);
             size_t row = 0;
-            for (size_t at = 0; at < COUNT_OF(modules); at++)
-                if (strcasecmp(modules[at].module, m->name) == 0) feature = modules[at].feature;
-            if (!feature_row(feature, &row)) continue;
-            feature_add(
-                j, report_printf(j->r, "module:%s", m->name), row,
-                report_printf(j->r, "module '%s' version %s is loaded", m->name, m->version));
+            if (!feature_row(at < COUNT_OF(modules) ? modules[at].feature : "Custom modules", &row))
+                continue;
+            const char *used = commands_of(j, row);
+            feature_add(j, report_printf(j->r, "module:%s", m->name), row,
+                        report_printf(j->r, "module '%s' version %s is loaded%s%s", m->name,
+                                      m->version, *used ? "; " : "", used));
         }
     }
 }

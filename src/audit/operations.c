@@ -89,6 +89,13 @@ static const struct {
 };
 /* clang-format on */
 
+bool audit_is_write(const char *command)
+{
+    for (size_t i = 0; i < COUNT_OF(write_rows); i++)
+        if (strcmp(write_rows[i].name, command) == 0) return true;
+    return false;
+}
+
 audit_traffic audit_traffic_of(arena *a, const audit_facts *f)
 {
     audit_traffic made = {.repeats = ""};

@@ -6,7 +6,6 @@
 #include "audit/client_section.h"
 #include "audit/operations.h"
 
-#define OLD_S 86400 /* a connection of that age has outlived every name's TTL */
 #define STORM_CONNECTIONS 1000
 #define CHURN_PER_S 20
 #define LOOKS_MIN 3
@@ -387,14 +386,12 @@ static void judge_old(scene *s)
 {
     size_t old = 0;
     const client_group *oldest = NULL;
-    for (size_t n = 0; n < s->f->node_count; n++) {
-        for (size_t i = 0; i < s->f->nodes[n].client_count; i++) {
-            const fact_client *c = &s->f->nodes[n].clients[i];
-            old += c->age_s >= OLD_S && !c->is_ours && !c->is_replica;
-        }
+    for (size_t i = 0; i < s->groups.count; i++) {
+        const client_group *g = &s->groups.items[i];
+        if (g->kind.role != ROLE_APPLICATION) continue;
+        old += g->old;
+        if (!oldest || g->oldest_s > oldest->oldest_s) oldest = g;
     }
-    for (size_t i = 0; i < s->groups.count; i++)
-        if (!oldest || s->groups.items[i].oldest_s > oldest->oldest_s) oldest = &s->groups.items[i];
     if (old == 0 || !oldest) return;
     add(s,
         (finding){

@@ -54,11 +54,15 @@ static void a_module_without_a_counterpart_blocks_and_stays_behind(void **state)
     assert_holds(hand_want(h, "module:timeseries", SEVERITY_BLOCK)->action, AUDIT_STAY);
     hand_want(h, "module:ReJSON", SEVERITY_WARN);
     hand_want(h, "module:mine", SEVERITY_BLOCK);
-    hand_want(h, "feature:Time series", SEVERITY_BLOCK);
+    assert_holds(hand_want(h, "module:timeseries", SEVERITY_BLOCK)->evidence, "TS.ADD: 4");
+    hand_want_none(h, "feature:Time series"); /* the module's finding says it */
     hand_want(h, "feature:Hash field TTL", SEVERITY_BLOCK);
     hand_free(h);
     h = hand_new("valkey9.0");
+    used[0].name = "get"; /* HOTKEYS GET is another command */
     commands_are(h, used, COUNT_OF(used));
+    hand_judge(h, &audit_commands);
+    hand_want_none(h, "feature:HOTKEYS");
     hand_judge(h, &audit_commands);
     hand_want(h, "feature:Hash field TTL", SEVERITY_WARN);
     hand_free(h);

@@ -134,7 +134,7 @@ static void an_untouched_source_has_nothing_changed_and_its_defaults_named(void 
     want(h, "setting-default:acl-pubsub-default", SEVERITY_WARN);
     want(h, "setting-default:latency-tracking", SEVERITY_WARN);
     want(h, "setting-default:maxmemory-samples", SEVERITY_INFO);
-    want(h, "setting-fixed:maxclients", SEVERITY_WARN);
+    want(h, "setting-fixed:maxclients", SEVERITY_INFO);
     /* a larger backlog there is as good, and no cluster is no matter of cluster settings */
     hand_want_none(h, "setting-default:repl-backlog-size");
     hand_want_none(h, "setting-default:cluster-require-full-coverage");
