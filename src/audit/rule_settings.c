@@ -281,7 +281,9 @@ static void row_add(work *w, row_list *list, const char *const cells[COLUMNS_MAX
 {
     if (list->count == ROWS_MAX) return;
     if (!list->cells) list->cells = arena_alloc(&w->memory, ROWS_MAX * sizeof *list->cells);
-    memcpy(list->cells[list->count++], cells, sizeof *list->cells);
+    for (size_t i = 0; i < COLUMNS_MAX; i++)
+        list->cells[list->count][i] = cells[i];
+    list->count++;
 }
 
 static void tables_take(work *w, const setting_verdict *v)

@@ -268,7 +268,7 @@ conn_secure(net_conn *c, const net_target *target, int64_t deadline_ns, net_trac
 bool net_conn_open(
     net_loop *l, const net_target *target, int64_t deadline_ns, net_conn **ret, err *e)
 {
-    net_trace unwanted;
+    net_trace unwanted = {0};
     net_trace *trace = target->trace ? target->trace : &unwanted;
     net_conn *c = NULL;
     bool local = target->host[0] == '/';

@@ -50,6 +50,9 @@ bool resolve_run(net_loop *l,
     int status = q->status;
     struct addrinfo *found = q->found;
     free(q);
+    /* The name servers were silent, or could not tell: nothing is known about the name. */
+    if (status == UV_EAI_AGAIN)
+        return err_set(e, ERR_TIMEOUT, "resolve '%s': %s", host, uv_strerror(status));
     if (status) return err_set(e, ERR_IO, "resolve '%s': %s", host, uv_strerror(status));
     *ret = found;
     return true;
