@@ -84,6 +84,7 @@ bool client_section_snippet(report *r, const char *client, const char *base)
     for (size_t i = 0; i < r->section_count; i++)
         is_first = is_first && strcmp(r->sections[i].id, "clients-set") != 0;
     size_t section = report_section_at(r, "clients-set", "What the clients must set");
+    report_mark_reference(r, section);
     if (is_first) {
         report_add_paragraph(
             r, section,

@@ -339,20 +339,22 @@ static const char *name_of(arena *a, const knowledge_table *t, size_t row)
 static void finding_add(const struct writer *w, size_t row, const struct duty *d, const char *found)
 {
     const char *there = knowledge_cell(w->table, row, "evidence_on_target");
+    bool shows = *there && strcmp(there, "none") != 0;
     const char *action = arena_printf(w->memory, "decide who does it%s%s",
-                                      *there ? "; there it shows in " : "", there);
-    report_add_finding(w->out, &(finding){.id = d->rule,
-                                          .area = AREA,
-                                          .severity = d->severity,
-                                          .title = d->title,
-                                          .evidence = found,
-                                          .where = found ? w->node->address : NULL,
-                                          .consequence = knowledge_cell(
-                                              w->table, row, "what_goes_wrong_if_assumed_away"),
-                                          .action = action,
-                                          .owner = knowledge_cell(w->table, row, w->owner_column),
-                                          .source = knowledge_cell(w->table, row, "source"),
-                                          .date = w->table->date});
+                                      shows ? "; there it shows in " : "", shows ? there : "");
+    const char *wrong = knowledge_cell(w->table, row, "what_goes_wrong_if_assumed_away");
+    report_add_finding(
+        w->out, &(finding){.id = d->rule,
+                           .area = AREA,
+                           .severity = d->severity,
+                           .title = d->title,
+                           .evidence = found,
+                           .where = found ? w->node->address : NULL,
+                           .consequence = arena_printf(w->memory, "if nobody does it: %s", wrong),
+                           .action = action,
+                           .owner = knowledge_cell(w->table, row, w->owner_column),
+                           .source = knowledge_cell(w->table, row, "source"),
+                           .date = w->table->date});
 }
 
 static void ask_add(const struct writer *w, size_t count, const char *names)
@@ -379,6 +381,7 @@ static void duties_write(const struct writer *w)
         "Duty", "Today", "There", "Found on the source", "Shows there in", "If nobody does it"};
     const knowledge_table *t = w->table;
     size_t section = report_section_at(w->out, SECTION_ID, AREA);
+    report_mark_reference(w->out, section);
     size_t table =
         report_add_table(w->out, section, "Who has it, duty by duty", COUNT_OF(columns), columns);
     size_t asked = 0;

@@ -505,7 +505,7 @@ static void broken_add(audit_scene *o, const condition *c)
         o,
         (finding){
             .id = arena_printf(o->scratch, "constraint:%s", c->id),
-            .severity = is_blocker || is_of_target ? SEVERITY_WARN : SEVERITY_INFO,
+            .severity = is_of_target ? SEVERITY_WARN : SEVERITY_INFO, /* the others close a way */
             .title = title,
             .evidence = c->is.evidence,
             .consequence = c->constraint,
@@ -533,6 +533,7 @@ static void sections_add(audit_scene *o, const condition *all, size_t count)
     static const char *const checked[] = {"condition", "way", "result", "found"};
     static const char *const asked[] = {"condition", "what must hold", "how to find out"};
     size_t section = report_section_at(o->r, "ways", "AWS's ways to move the data");
+    report_mark_reference(o->r, section);
     report_add_paragraph(
         o->r, section,
         "'handover migrate' copies through replication and has conditions of its own, which its "
@@ -546,6 +547,7 @@ static void sections_add(audit_scene *o, const condition *all, size_t count)
                                              c->is.evidence});
     }
     section = report_section_at(o->r, "questions", "Questions for the operator");
+    report_mark_reference(o->r, section);
     report_add_paragraph(o->r, section,
                          "They cannot be read from the source. Answer those of the way you take.");
     for (size_t w = 0; w < COUNT_OF(ways); w++) {

@@ -289,7 +289,8 @@ static void exporter_judge(const struct view *v)
     size_t counts[NONE + 1] = {0};
     for (size_t i = 0; i < v->tables.exporter->row_count; i++)
         counts[cloudwatch_publishes(&v->tables, i) ? cloudwatch_exactness(&v->tables, i) : NONE]++;
-    size_t section = report_section_at(v->out, SECTION_ID, AREA);
+    size_t section = report_section_at(v->out, "monitoring-metrics", "Metrics, one by one");
+    report_mark_reference(v->out, section);
     report_add_paragraph(
         v->out, section, "%s",
         v->tables.is_serverless
@@ -317,7 +318,8 @@ static void exporter_judge(const struct view *v)
                                      counts[NONE] + counts[CONSTANT], counts[CONSTANT]),
             .where = "the table of metrics",
             .consequence = "dashboards and alerts made from them are empty after the move",
-            .action = "go through the section Monitoring; what is needed and has no counterpart "
+            .action = "go through the section 'Metrics, one by one'; what is needed and has no "
+                      "counterpart "
                       "needs an exporter in the VPC or a metric of your own",
             .owner = "AWS publishes, customer watches",
             .source = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.html",

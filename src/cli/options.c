@@ -113,6 +113,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"timeout", "DURATION", OPTION_DURATION, FOR(AUDIT_NETWORK), .fallback = "5s", .min = 10,
      .max = 600 * SECOND_MS, .help = "for connecting, and for each answer"},
     {"md", NULL, OPTION_FLAG, FOR(AUDIT) | FOR(AUDIT_NETWORK), .help = "the report as Markdown"},
+    {"full", NULL, OPTION_FLAG, FOR(AUDIT) | FOR(AUDIT_NETWORK),
+     .help = "as text: everything, not only what matters"},
     {"html", "FILE", OPTION_FILE, FOR(AUDIT) | FOR(AUDIT_NETWORK),
      .help = "also write it as one HTML page"},
     {"largest", "N", OPTION_COUNT, FOR(RDB_INFO), .fallback = "10", .min = 0, .max = 1000,

@@ -32,8 +32,10 @@ bool report_show(const struct cli_options *o, const report *r, err *e)
                                 : cli_flag(o, "md") ? REPORT_MARKDOWN
                                                     : REPORT_TEXT};
     bool is_terminal = view.form == REPORT_TEXT && isatty(STDOUT_FILENO);
-    view.color = is_terminal;
+    const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: set and not empty */
+    view.color = is_terminal && !(no_color && *no_color);
     view.width = is_terminal ? terminal_width() : 0;
+    view.full = cli_flag(o, "full");
     const char *page = cli_text(o, "html");
     if (page && !page_write(r, page, e)) return false;
     CLEANUP(mem_free_at) char *text = report_render(r, &view);

@@ -208,6 +208,12 @@ static size_t part_add(report *r, size_t section, const report_part *part)
     return s->part_count++;
 }
 
+void report_mark_reference(report *r, size_t section)
+{
+    assert(section < r->section_count);
+    r->sections[section].is_reference = true;
+}
+
 void report_add_paragraph(report *r, size_t section, const char *format, ...)
 {
     report_part part = {.kind = PART_PARAGRAPH};

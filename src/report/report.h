@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
     const char *id; /* stable, for JSON and anchors: "clients" */
     const char *title;
+    bool is_reference; /* to look things up in: text shows it only when all is asked for */
     size_t part_count;
     report_part *parts;
 } report_section;
@@ -95,6 +96,7 @@ void report_add_finding(report *r, const finding *f);
 /* The section of that id, made when it is not there yet; `title` counts the first time. Returns
  * its index: pointers into the report move when it grows. */
 size_t report_section_at(report *r, const char *id, const char *title);
+void report_mark_reference(report *r, size_t section);
 void report_add_paragraph(report *r, size_t section, const char *format, ...) PRINTF_LIKE(3, 4);
 void report_add_code(
     report *r, size_t section, const char *title, const char *language, const char *text);
@@ -123,6 +125,7 @@ typedef struct {
     report_form form;
     bool color;     /* of text: only for a terminal */
     unsigned width; /* of text, in columns; 0: 100 */
+    bool full;      /* of text: reference sections and the whole of notes too */
 } report_view;
 /* The whole document. The caller frees it. */
 char *report_render(const report *r, const report_view *v);

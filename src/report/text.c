@@ -5,6 +5,8 @@
 #define WIDTH_DEFAULT 100
 #define WIDTH_MIN 60
 #define COLUMN_WIDTH_MIN 6
+#define WORD_WHOLE_MAX 24 /* a longer word of a cell may be broken */
+#define ROW_LINES_MAX 4   /* on average: rows higher than that are no table to read */
 #define COLUMN_GAP 2
 
 enum style { STYLE_PLAIN, STYLE_HEAD, STYLE_DIM, STYLE_BAD, STYLE_WARN, STYLE_GOOD, STYLE_COUNT };
@@ -13,6 +15,7 @@ struct terminal {
     FILE *out;
     size_t width;
     bool color;
+    bool full;
 };
 
 static void style(const struct terminal *t, enum style s)
@@ -123,7 +126,9 @@ static void finding_write(const struct terminal *t, const finding *f)
     wrap(t, 6, arena_printf(&id, "%s, %s", f->id, f->area));
     style(t, STYLE_PLAIN);
     arena_clear(&id);
+    bool is_brief = f->severity == SEVERITY_INFO && !f->accepted_reason && !t->full;
     for (size_t i = 0; i < count; i++) {
+        if (is_brief && lines[i].text != f->action) continue;
         arena a = {0};
         const char *text = lines[i].text;
         if (lines[i].note) text = arena_printf(&a, "%s (%s)", text, lines[i].note);
@@ -141,26 +146,79 @@ static const char *cell(const report_part *part, size_t row, size_t column)
     return text ? text : "";
 }
 
-/* As wide as their widest cell; then the widest give way until the table fits. */
-static void
+static size_t longest_word(const char *text)
+{
+    size_t longest = 0;
+    for (span rest = span_text(text), word; span_cut(&rest, ' ', &word);)
+        longest = size_max(longest, columns_of((const char *)word.at, word.size));
+    return longest;
+}
+
+/* Lines that the rows take on average, the highest cell of each counting. */
+static size_t row_lines(const report_part *part, const size_t widths[])
+{
+    size_t lines = 0;
+    for (size_t r = 0; r < part->row_count; r++) {
+        size_t highest = 1;
+        for (size_t c = 0; c < part->column_count; c++) {
+            const char *text = cell(part, r, c);
+            if (!widths[c]) continue;
+            highest = size_max(highest, columns_of(text, strlen(text)) / widths[c] + 1);
+        }
+        lines += highest;
+    }
+    return part->row_count ? lines / part->row_count : 0;
+}
+
+/* As wide as their widest cell, 0 where all are empty; then the widest give way until the table
+ * fits, but no word is broken. False: it does not fit, or not so that it can be read.
+ */
+static bool
 widths_find(const struct terminal *t, size_t indent, const report_part *part, size_t ret[])
 {
-    size_t total = indent + COLUMN_GAP * (part->column_count - 1);
+    size_t least[REPORT_COLUMNS_MAX] = {0};
+    size_t total = indent;
     for (size_t c = 0; c < part->column_count; c++) {
-        ret[c] = columns_of(part->columns[c], strlen(part->columns[c]));
+        size_t widest = 0;
+        size_t word = COLUMN_WIDTH_MIN;
         for (size_t r = 0; r < part->row_count; r++) {
             const char *text = cell(part, r, c);
-            ret[c] = size_max(ret[c], columns_of(text, strlen(text)));
+            widest = size_max(widest, columns_of(text, strlen(text)));
+            word = size_max(word, longest_word(text));
         }
-        total += ret[c];
+        if (widest == 0) continue;
+        ret[c] = size_max(widest, columns_of(part->columns[c], strlen(part->columns[c])));
+        least[c] = size_max(longest_word(part->columns[c]), size_min(word, WORD_WHOLE_MAX));
+        total += ret[c] + COLUMN_GAP;
     }
-    while (total > t->width) {
-        size_t widest = 0;
-        for (size_t c = 1; c < part->column_count; c++)
-            if (ret[c] > ret[widest]) widest = c;
-        if (ret[widest] <= COLUMN_WIDTH_MIN) return;
-        ret[widest]--;
+    while (total > t->width + COLUMN_GAP) {
+        size_t gives = REPORT_COLUMNS_MAX;
+        for (size_t c = 0; c < part->column_count; c++) {
+            bool can = ret[c] > least[c];
+            if (can && (gives == REPORT_COLUMNS_MAX || ret[c] > ret[gives])) gives = c;
+        }
+        if (gives == REPORT_COLUMNS_MAX) return false;
+        ret[gives]--;
         total--;
+    }
+    return row_lines(part, ret) <= ROW_LINES_MAX;
+}
+
+/* A table too wide for the screen: each row as a list, its first cell above the others. */
+static void records_write(const struct terminal *t, size_t indent, const report_part *part)
+{
+    size_t column = 0;
+    for (size_t c = 1; c < part->column_count; c++)
+        column = size_max(column, columns_of(part->columns[c], strlen(part->columns[c])));
+    for (size_t r = 0; r < part->row_count; r++) {
+        put_many(t->out, indent, " ");
+        style(t, STYLE_HEAD);
+        wrap(t, indent, cell(part, r, 0));
+        style(t, STYLE_PLAIN);
+        for (size_t c = 1; c < part->column_count; c++) {
+            if (*cell(part, r, c))
+                labelled(t, indent + 2, column, part->columns[c], cell(part, r, c));
+        }
     }
 }
 
@@ -179,6 +237,10 @@ static void row_write(const struct terminal *t,
         for (size_t c = 0; c < count; c++) {
             const char *line = "";
             size_t size = 0;
+            if (widths[c] == 0) { /* nothing in it but its head */
+                rest[c] = "";
+                continue;
+            }
             if (line_take(&rest[c], widths[c], true, &line, &size) && size) {
                 put_many(t->out, owed, " ");
                 put_f(t->out, "%.*s", (int)size, line);
@@ -194,7 +256,10 @@ static void row_write(const struct terminal *t,
 static void table_write(const struct terminal *t, size_t indent, const report_part *part)
 {
     size_t widths[REPORT_COLUMNS_MAX] = {0};
-    widths_find(t, indent, part, widths);
+    if (!widths_find(t, indent, part, widths)) {
+        records_write(t, indent, part);
+        return;
+    }
     style(t, STYLE_DIM);
     row_write(t, indent, widths, part->column_count, part->columns);
     style(t, STYLE_PLAIN);
@@ -282,10 +347,36 @@ static void grades_write(const struct terminal *t, const report *r)
     if (r->grade_count) put(t->out, "\n");
 }
 
+static void section_write(const struct terminal *t, const report_section *s)
+{
+    heading(t, s->title);
+    for (size_t p = 0; p < s->part_count; p++)
+        part_write(t, &s->parts[p]);
+}
+
+/* What is there to look things up in, and how to see it. */
+static void left_out_write(const struct terminal *t, const report *r)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < r->section_count; i++) {
+        const report_section *s = &r->sections[i];
+        size_t rows = 0;
+        if (!s->is_reference) continue;
+        if (is_first) heading(t, "To look up: --full shows it here, --html FILE as a page");
+        is_first = false;
+        for (size_t p = 0; p < s->part_count; p++)
+            rows += s->parts[p].kind == PART_TABLE ? s->parts[p].row_count : 1;
+        put_f(t->out, "  %4zu  %s\n", rows, s->title);
+    }
+    if (!is_first) put(t->out, "\n");
+}
+
 void text_write(FILE *out, const report *r, const report_view *v)
 {
-    struct terminal t = {
-        .out = out, .width = v->width ? v->width : WIDTH_DEFAULT, .color = v->color};
+    struct terminal t = {.out = out,
+                         .width = v->width ? v->width : WIDTH_DEFAULT,
+                         .color = v->color,
+                         .full = v->full};
     t.width = size_max(t.width, WIDTH_MIN);
     head_write(&t, r);
     grades_write(&t, r);
@@ -296,9 +387,7 @@ void text_write(FILE *out, const report *r, const report_view *v)
         for (size_t i = 0; i < r->finding_count; i++)
             if (r->findings[i].severity == row->severity) finding_write(&t, &r->findings[i]);
     }
-    for (size_t i = 0; i < r->section_count; i++) {
-        heading(&t, r->sections[i].title);
-        for (size_t p = 0; p < r->sections[i].part_count; p++)
-            part_write(&t, &r->sections[i].parts[p]);
-    }
+    for (size_t i = 0; i < r->section_count; i++)
+        if (v->full || !r->sections[i].is_reference) section_write(&t, &r->sections[i]);
+    if (!v->full) left_out_write(&t, r);
 }

@@ -263,7 +263,7 @@ static void a_condition_that_does_not_hold_is_a_finding(void **state)
         fact_setting *s = settings_of(h, 1);
         s[0] = (fact_setting){.name = cases[i].name, .running = cases[i].bad};
         hand_judge(h, &audit_operations);
-        hand_want(h, cases[i].id, SEVERITY_WARN);
+        hand_want(h, cases[i].id, SEVERITY_INFO);
         s[0].running = cases[i].good;
         hand_judge(h, &audit_operations);
         hand_want_none(h, cases[i].id);
@@ -284,13 +284,13 @@ static void modules_renamed_commands_and_old_engines_close_ways(void **state)
     hand_judge(h, &audit_operations);
     hand_want_none(h, "constraint:SEED-15");
     hand_want_none(h, "constraint:ONL-08");
-    hand_want(h, "constraint:ONL-23", SEVERITY_WARN);
+    hand_want(h, "constraint:ONL-23", SEVERITY_INFO);
     h->node.module_count = 2;
     h->node.lines = &line;
     h->node.line_count = 1;
     hand_judge(h, &audit_operations);
-    assert_holds(hand_want(h, "constraint:SEED-15", SEVERITY_WARN)->evidence, "search");
-    assert_string_equal(hand_want(h, "constraint:ONL-08", SEVERITY_WARN)->evidence,
+    assert_holds(hand_want(h, "constraint:SEED-15", SEVERITY_INFO)->evidence, "search");
+    assert_string_equal(hand_want(h, "constraint:ONL-08", SEVERITY_INFO)->evidence,
                         "rename-command: CONFIG");
     hand_free(h);
 }

@@ -219,6 +219,64 @@ static void the_same_report_renders_the_same_twice(void **state)
     report_free(r);
 }
 
+/* A section to read and one to look things up in, a note, and two tables. */
+static report *report_with_reference(void)
+{
+    static const char *const narrow[] = {"library", "connections", "waiting"};
+    static const char *const wide[] = {"duty", "today", "there", "evidence", "shows", "wrong"};
+    report *r = report_new("audit", "t");
+    report_add_finding(r, &(finding){.id = "note",
+                                     .area = "A",
+                                     .severity = SEVERITY_INFO,
+                                     .title = "thetitle",
+                                     .consequence = "theconsequence",
+                                     .action = "theaction"});
+    size_t read = report_section_at(r, "read", "To read");
+    size_t table = report_add_table(r, read, NULL, COUNT_OF(narrow), narrow);
+    report_add_row(r, read, table, (const char *const[]){"redis-py", "1", NULL});
+    size_t looked = report_section_at(r, "looked", "To be looked up");
+    report_mark_reference(r, looked);
+    table = report_add_table(r, looked, NULL, COUNT_OF(wide), wide);
+    const char *const cell = "some words that go on for longer than any column is wide, and on";
+    report_add_row(r, looked, table,
+                   (const char *const[]){"theduty", cell, cell, cell, cell, NULL});
+    return r;
+}
+
+static void text_keeps_reference_sections_for_those_who_ask(void **state)
+{
+    (void)state;
+    report *r = report_with_reference();
+    CLEANUP(mem_free_at) char *text = report_render(r, &(report_view){.form = REPORT_TEXT});
+    assert_has(text, "thetitle");
+    assert_has(text, "theaction");
+    assert_has_not(text, "theconsequence");
+    assert_has(text, "redis-py");
+    assert_has_not(text, "theduty");
+    assert_has(text, "   1  To be looked up\n");
+    assert_has(text, "--full");
+    CLEANUP(mem_free_at)
+    char *full = report_render(r, &(report_view){.form = REPORT_TEXT, .full = true});
+    assert_has(full, "theconsequence");
+    assert_has(full, "theduty");
+    assert_has_not(full, "--full");
+    report_free(r);
+}
+
+static void tables_break_no_word_of_their_head_and_drop_empty_columns(void **state)
+{
+    (void)state;
+    report *r = report_with_reference();
+    CLEANUP(mem_free_at)
+    char *text = report_render(r, &(report_view){.form = REPORT_TEXT, .full = true, .width = 80});
+    assert_has(text, "library   connections\n");
+    assert_has_not(text, "waiting");
+    /* too wide to be read side by side: one under the other */
+    assert_has(text, "theduty\n    today     some words");
+    assert_has_not(text, "wrong");
+    report_free(r);
+}
+
 static void an_empty_report_renders_in_every_form(void **state)
 {
     (void)state;
@@ -430,6 +488,8 @@ int main(void)
         cmocka_unit_test(a_second_finding_of_one_id_is_dropped),
         cmocka_unit_test(everything_handed_in_is_copied_however_much),
         cmocka_unit_test(the_same_report_renders_the_same_twice),
+        cmocka_unit_test(text_keeps_reference_sections_for_those_who_ask),
+        cmocka_unit_test(tables_break_no_word_of_their_head_and_drop_empty_columns),
         cmocka_unit_test(an_empty_report_renders_in_every_form),
         cmocka_unit_test(every_text_of_a_finding_stands_in_every_form),
         cmocka_unit_test(no_line_of_the_terminal_is_wider_than_asked_unless_a_word_is),
