@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 /* A segment is freed as a whole, and the one being written never: a spool of fewer than these could
  * be full without anything to free. */
 #define SEGMENTS_MIN 8
+/* What the spool leaves free on its disk, and after how many bytes it looks. */
+#define DISK_RESERVE_BYTES (8 * MIB)
+#define DISK_CHECK_BYTES MIB
 
 typedef struct {
     uint64_t start;
@@ -38,6 +42,8 @@ struct spool {
     uint64_t bytes_max;
     uint64_t segment_bytes;
     uint64_t bytes;
+    uint64_t unchecked; /* bytes written since the disk was last asked for its room */
+    bool is_disk_short;
     spool_origin origin;
     lane_state lanes[LANE_COUNT];
     net_wake *reader_wake;
@@ -427,6 +433,22 @@ static bool record_append(spool *s, spool_lane lane, const record_head *h, span 
     return true;
 }
 
+/* The last bytes of a disk are not the spool's: the journal beside it must be able to write, or the
+ * move ends where it could wait. */
+static bool disk_has_room(spool *s, size_t size, err *e)
+{
+    s->unchecked += size;
+    if (!s->is_disk_short && s->unchecked < DISK_CHECK_BYTES) return true;
+    struct statvfs disk;
+    if (statvfs(s->dir, &disk) < 0) return true; /* the write itself will tell */
+    uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize;
+    s->unchecked = 0;
+    s->is_disk_short = left < DISK_RESERVE_BYTES;
+    if (!s->is_disk_short) return true;
+    return err_set(e, ERR_LIMIT,
+                   "the disk of the spool has %" PRIu64 " bytes left, kept for the journal", left);
+}
+
 bool spool_append(spool *s, spool_lane lane, span bytes, int64_t wall_ms, err *e)
 {
     assert(bytes.size > 0);
@@ -436,6 +458,7 @@ bool spool_append(spool *s, spool_lane lane, span bytes, int64_t wall_ms, err *e
     assert(!l->complete);
     bool done = s->bytes < s->bytes_max ||
                 err_set(e, ERR_LIMIT, "the spool holds %" PRIu64 " bytes, its limit", s->bytes);
+    done = done && disk_has_room(s, bytes.size, e);
     if (done) {
         record_head h = {.size = (uint32_t)bytes.size, .wall_ms = wall_ms};
         h.checksum = record_checksum(bytes, lane_end(l), wall_ms);
