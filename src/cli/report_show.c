@@ -32,7 +32,8 @@ bool report_show(const struct cli_options *o, const report *r, err *e)
                                 : cli_flag(o, "md") ? REPORT_MARKDOWN
                                                     : REPORT_TEXT};
     bool is_terminal = view.form == REPORT_TEXT && isatty(STDOUT_FILENO);
-    const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: set and not empty */
+    /* https://no-color.org: set and not empty. */
+    const char *no_color = getenv("NO_COLOR"); /* NOLINT(concurrency*) */
     view.color = is_terminal && !(no_color && *no_color);
     view.width = is_terminal ? terminal_width() : 0;
     view.full = cli_flag(o, "full");
