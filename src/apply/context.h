@@ -14,6 +14,7 @@ typedef struct {
     target_conn target;
     keyset *keys; /* of the snapshot, while keys that are not in it will be deleted; else NULL */
     governor governor;
+    bool no_batches; /* the target refused one: strings go one by one */
     bool fatal; /* the last error needs the operator: trying again would not help */
 } apply_context;
 

@@ -1,9 +1,10 @@
 #include "apply/snapshot.h"
 
+#include "apply/batch.h"
 #include "apply/hold.h"
-#include "apply/value.h"
 #include "base/clock.h"
 #include "base/crc64.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "rdb/file.h"
 
@@ -11,6 +12,8 @@
 #define OUT_HIGH ((size_t)1024 * 1024)
 /* Commands sent and not yet answered. */
 #define IN_FLIGHT_MAX ((size_t)8192)
+/* What one key may send: a batch and itself, each behind a SELECT. */
+#define ITEM_COMMANDS_MAX ((size_t)4)
 /* So many refusals may come back at once: there is room for all of them on the list. */
 _Static_assert(IN_FLIGHT_MAX < INCIDENTS_MAX, "refused keys would be forgotten");
 #define WINDOW_MIN ((size_t)1024 * 1024)
@@ -20,9 +23,9 @@ _Static_assert(IN_FLIGHT_MAX < INCIDENTS_MAX, "refused keys would be forgotten")
 
 /* What an answer belongs to. The key of a refused item is read again from the spool: nothing is
  * remembered of a million items that go well. */
-typedef enum { SENT_ITEM, SENT_SELECT, SENT_MARK } sent_kind;
+typedef enum { SENT_ITEM, SENT_BATCH, SENT_SELECT, SENT_MARK } sent_kind;
 typedef struct {
-    uint64_t item_at; /* position of the item in the snapshot */
+    uint64_t item_at; /* position of the item in the snapshot, of the first one in a batch */
     uint32_t db;
     sent_kind kind;
 } sent_command;
@@ -55,9 +58,11 @@ struct snapshot {
     uint64_t thinned_at; /* the last item whose deleted pending entries were noted */
     bool in_value;
     bool ended; /* the whole file is parsed */
+    value_batch batch;
     sent_command in_flight[IN_FLIGHT_MAX];
     uint64_t sent;
     uint64_t answered;
+    uint64_t batched; /* strings that went in company: each counts as a command for the budget */
     reply_nesting nesting;
     mark_state mark;
     uint64_t marked;
@@ -66,7 +71,7 @@ struct snapshot {
     uint64_t keys; /* since the last publication */
     uint64_t bytes_sent;
     throttle_budget budget; /* of this turn, and what it began with */
-    uint64_t turn_sent;
+    uint64_t turn_writes;
     uint64_t turn_bytes;
 };
 
@@ -87,6 +92,7 @@ bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *
     s->mark_bytes = x->options->spool_bytes_max / 8;
     if (s->mark_bytes > MARK_BYTES) s->mark_bytes = MARK_BYTES;
     rdb_reader_init(&s->rdb);
+    value_batch_init(&s->batch);
     if (at->offset > 0) rdb_reader_resume(&s->rdb, (uint16_t)at->rdb_version, at->db);
     if (!spool_reader_seek(s->reader, LANE_SNAPSHOT, at->offset, e)) {
         snapshot_free(s);
@@ -102,6 +108,7 @@ void snapshot_free(snapshot *s)
     spool_reader_free(s->reader);
     rdb_reader_clear(&s->rdb);
     value_writer_free(s->value);
+    value_batch_clear(&s->batch);
     buf_clear(&s->window);
     buf_clear(&s->item_key);
     free(s);
@@ -125,10 +132,15 @@ static bool room_for_commands(const snapshot *s, size_t count)
            net_conn_out(s->x->target.conn)->size < OUT_HIGH;
 }
 
+static uint64_t writes(const snapshot *s)
+{
+    return s->sent + s->batched + s->batch.pairs;
+}
+
 static bool budget_is_left(const snapshot *s)
 {
-    return s->sent - s->turn_sent < s->budget.ops &&
-           s->bytes_sent - s->turn_bytes < s->budget.bytes;
+    return writes(s) - s->turn_writes < s->budget.ops &&
+           s->bytes_sent - s->turn_bytes + s->batch.args.size < s->budget.bytes;
 }
 
 /* The checksum over what was parsed since the last time. `but`: bytes at the end left out. */
@@ -175,12 +187,33 @@ static span item_key(const snapshot *s)
     return s->item_key.size ? buf_span(&s->item_key) : s->item.key;
 }
 
-static bool select_for_item(snapshot *s)
+static bool select_for(snapshot *s, uint32_t db, uint64_t item_at)
 {
     bool selected = false;
     buf *out = net_conn_out(s->x->target.conn);
-    if (!target_select(&s->x->target, out, s->item.db, &selected)) return false;
-    if (selected) sent_note(s, SENT_SELECT, s->item.offset);
+    if (!target_select(&s->x->target, out, db, &selected)) return false;
+    if (selected) sent_note(s, SENT_SELECT, item_at);
+    return true;
+}
+
+static bool select_for_item(snapshot *s)
+{
+    return select_for(s, s->item.db, s->item.offset);
+}
+
+/* The strings that wait for company. */
+static bool batch_send(snapshot *s, err *e)
+{
+    if (s->batch.pairs == 0) return true;
+    buf *out = net_conn_out(s->x->target.conn);
+    size_t before = out->size;
+    if (!select_for(s, s->batch.db, s->batch.item_at))
+        return err_set(e, ERR_LIMIT, "no room for a SELECT");
+    s->batched += s->batch.pairs - 1;
+    uint64_t item_at = s->batch.item_at;
+    if (!value_batch_write(&s->batch, out, e)) return false;
+    s->bytes_sent += out->size - before;
+    sent_note(s, SENT_BATCH, item_at);
     return true;
 }
 
@@ -212,6 +245,9 @@ static bool value_pass_on(snapshot *s, err *e)
                     .idle_s = s->item.idle_s,
                     .frequency = s->item.frequency,
                     .rdb_version = s->x->options->target_rdb_version};
+    if (value_batch_is_due(&s->batch, s->item.db) && !batch_send(s, e)) return false;
+    if (!s->x->no_batches && value_batch_add(&s->batch, &v, s->item.db, s->item.offset))
+        return true;
     buf *out = net_conn_out(s->x->target.conn);
     size_t before = out->size;
     if (!select_for_item(s) || !value_write(&v, out, e))
@@ -242,7 +278,7 @@ static void value_incident(snapshot *s, const char *reason)
 static bool value_chunks_begin(snapshot *s, err *e)
 {
     int64_t expiry = -1;
-    if (!expiry_to_write(s, &expiry, e)) return false;
+    if (!expiry_to_write(s, &expiry, e) || !batch_send(s, e)) return false;
     if (!select_for_item(s)) return err_set(e, ERR_LIMIT, "no room for a SELECT");
     s->value = value_writer_new(s->item.type, item_key(s), expiry);
     s->walked = s->at;
@@ -396,10 +432,11 @@ static bool item_handle(snapshot *s, const rdb_item *item, size_t eaten, err *e)
 /* At an item boundary: remembers a place the link may go on from once all before is answered. Asked
  * for at every item: the input often ends in the middle of one, and a spool that is full of a
  * snapshot without marks would never be freed. */
-static void mark_consider(snapshot *s)
+static bool mark_consider(snapshot *s, err *e)
 {
     bool boundary = !s->in_value && !s->rdb.begun && s->rdb.state == RDB_READER_OPCODE;
-    if (!s->mark.due || s->mark.wanted || !boundary || position(s) == s->marked) return;
+    if (!s->mark.due || s->mark.wanted || !boundary || position(s) == s->marked) return true;
+    if (!batch_send(s, e)) return false;
     crc_catch_up(s, 0);
     s->mark.at.offset = position(s);
     s->mark.at.db = s->rdb.item.db;
@@ -408,6 +445,7 @@ static void mark_consider(snapshot *s)
     s->mark.due = false;
     s->mark.wanted = true;
     s->mark.sent = false;
+    return true;
 }
 
 /* Parses what the window holds. STEP_DONE: the file is over. STEP_MORE: more bytes, or the target
@@ -415,8 +453,8 @@ static void mark_consider(snapshot *s)
 static step window_parse(snapshot *s, err *e)
 {
     s->mark.due = position(s) - s->marked >= s->mark_bytes || clock_ns() - s->marked_ns >= MARK_NS;
-    while (!s->ended && room_for_commands(s, 4) && budget_is_left(s)) {
-        mark_consider(s);
+    while (!s->ended && room_for_commands(s, ITEM_COMMANDS_MAX) && budget_is_left(s)) {
+        if (!mark_consider(s, e)) return STEP_BAD;
         if (s->in_value) {
             step got = value_step(s, e);
             if (got != STEP_DONE) return got;
@@ -516,11 +554,22 @@ static void item_quarantine(snapshot *s, const sent_command *c, span answer)
     item_incident(s, c, "the target answered: ", answer);
 }
 
+/* Nothing of it was written. The link begins again from its last mark, and each string answers for
+ * itself: which one it was, or that the target does not want an MSET. */
+static bool batch_refused(snapshot *s, span answer, err *e)
+{
+    s->x->no_batches = true;
+    log_warn("the target refused an MSET (%s): strings go one by one", span_show(answer).text);
+    err_set(e, ERR_REFUSED, "the target refused an MSET: %s", span_show(answer).text);
+    return err_blame(e, SIDE_TARGET);
+}
+
 static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err *e)
 {
     const sent_command *c = &s->in_flight[s->answered % IN_FLIGHT_MAX];
     if (t->kind == REPLY_ERROR) {
         bool passing = refusal_is_passing(t->text);
+        if (!passing && c->kind == SENT_BATCH) return batch_refused(s, t->text, e);
         if (passing || c->kind != SENT_ITEM || span_starts(t->text, "NOPERM")) {
             err_set(e, passing ? ERR_REFUSED : ERR_AUTH, "the target refused a write: %s",
                     span_show(t->text).text);
@@ -573,9 +622,10 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
         return STEP_BAD;
     if (link_shared_incidents_waiting(s->x->shared) > INCIDENTS_MAX - IN_FLIGHT_MAX) paused = true;
     s->budget = governor_budget(&s->x->governor, clock_ns());
-    s->turn_sent = s->sent;
+    s->turn_writes = writes(s);
     s->turn_bytes = s->bytes_sent;
     step parsed = paused ? STEP_MORE : window_parse(s, e);
+    if (parsed != STEP_BAD && !batch_send(s, e)) return STEP_BAD;
     if (parsed == STEP_MORE && !paused && budget_is_left(s) &&
         room_for_commands(s, VALUE_COMMANDS_MAX)) {
         step filled = window_fill(s, e);
@@ -590,7 +640,7 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
         (void)err_blame(e, SIDE_SOURCE);
         return STEP_BAD;
     }
-    governor_spend(&s->x->governor, (size_t)(s->sent - s->turn_sent),
+    governor_spend(&s->x->governor, (size_t)(writes(s) - s->turn_writes),
                    (size_t)(s->bytes_sent - s->turn_bytes));
     if (!mark_send(s, e) || !net_conn_pump(s->x->target.conn, e)) return STEP_BAD;
     publish(s);

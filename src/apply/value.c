@@ -2,7 +2,6 @@
 
 #include "base/crc64.h"
 #include "rdb/payload.h"
-#include "rdb/text.h"
 #include "resp/command.h"
 
 static bool full(err *e, span key)
@@ -10,9 +9,7 @@ static bool full(err *e, span key)
     return err_set(e, ERR_LIMIT, "no room to send key '%s'", span_show(key).text);
 }
 
-/* Strings that stand plainly in the file. The server's policy has no use for a usage that a SET
- * would reset, unless the file carries one: then RESTORE. */
-static bool plain_string(const value_item *v, rdb_decimal *number, span *ret)
+bool value_is_plain(const value_item *v, rdb_decimal *number, span *ret)
 {
     bool usage = v->idle_s >= 0 || v->frequency >= 0;
     if (v->type->kind != RDB_KIND_STRING || usage) return false;
@@ -43,13 +40,16 @@ static bool restore_write(const value_item *v, buf *out)
     uint8_t type = v->type->number;
     uint64_t crc = crc64_update(crc64_update(0, span_of(&type, 1)), v->value);
     rdb_footer footer = rdb_footer_make(crc, (uint16_t)v->rdb_version);
+    bool expires = v->expires_at_ms >= 0;
     bool usage = v->idle_s >= 0 || v->frequency >= 0;
-    bool fits =
-        resp_begin(out, usage ? 8 : 6) && resp_arg_text(out, "RESTORE") && resp_arg(out, v->key) &&
-        resp_arg_i64(out, v->expires_at_ms < 0 ? 0 : v->expires_at_ms) &&
-        resp_arg_head(out, 1 + v->value.size + sizeof footer.at) && buf_u8(out, type) &&
-        buf_append(out, v->value) && buf_append(out, span_of(footer.at, sizeof footer.at)) &&
-        resp_arg_end(out) && resp_arg_text(out, "REPLACE") && resp_arg_text(out, "ABSTTL");
+    bool fits = resp_begin(out, 5 + (expires ? 1U : 0U) + (usage ? 2U : 0U)) &&
+                resp_arg_text(out, "RESTORE") && resp_arg(out, v->key) &&
+                resp_arg_i64(out, expires ? v->expires_at_ms : 0) &&
+                resp_arg_head(out, 1 + v->value.size + sizeof footer.at) && buf_u8(out, type) &&
+                buf_append(out, v->value) &&
+                buf_append(out, span_of(footer.at, sizeof footer.at)) && resp_arg_end(out) &&
+                resp_arg_text(out, "REPLACE");
+    if (expires) fits = fits && resp_arg_text(out, "ABSTTL");
     if (!usage) return fits;
     bool idle = v->idle_s >= 0;
     return fits && resp_arg_text(out, idle ? "IDLETIME" : "FREQ") &&
@@ -60,7 +60,7 @@ bool value_write(const value_item *v, buf *out, err *e)
 {
     rdb_decimal number;
     span plain = {0};
-    bool string = plain_string(v, &number, &plain);
+    bool string = value_is_plain(v, &number, &plain);
     bool fits = string ? set_write(v, plain, out) : restore_write(v, out);
     return fits || full(e, v->key);
 }

@@ -1,13 +1,15 @@
 /* apply/value.h: one key of a snapshot as commands for the target. Pure.
  *
  * A value that fits one command is passed on (value_write): strings as SET .. PXAT, which costs
- * the target least, everything else as RESTORE with the bytes of the file. A larger one is decoded
- * and written element by element (value_writer), a DEL first so that it can be started over, and
- * its expiry last; never more of it is held than one chunk and one node of its encoding. */
+ * the target least (less still in company: apply/batch.h), everything else as RESTORE with the
+ * bytes of the file. A larger one is decoded and written element by element (value_writer), a DEL
+ * first so that it can be started over, and its expiry last; never more of it is held than one
+ * chunk and one node of its encoding. */
 #pragma once
 #include "base/buf.h"
 #include "base/cursor.h"
 #include "base/err.h"
+#include "rdb/text.h"
 #include "rdb/types.h"
 
 /* The largest serialized value that is passed on whole: it must fit our memory bound, and a
@@ -26,6 +28,10 @@ typedef struct {
     unsigned rdb_version;  /* of the target */
 } value_item;
 
+/* Whether it is a string that stands plainly in the file, which `ret` is then (in `number`, if it
+ * is one). The server's policy has no use for a usage that a SET would reset, unless the file
+ * carries one: then RESTORE. */
+bool value_is_plain(const value_item *v, rdb_decimal *number, span *ret) MUST_CHECK;
 /* One command. ERR_LIMIT: the buffer is full. */
 bool value_write(const value_item *v, buf *out, err *e) MUST_CHECK;
 

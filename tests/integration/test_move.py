@@ -175,3 +175,15 @@ def test_a_spool_smaller_than_the_snapshot_is_freed_while_that_is_copied(pair, m
     migration.wait_caught_up(deadline_s=60)
     found = reader.compare(pair.source, pair.target, held_allowed=True)
     assert found == [], reader.show(found)
+
+
+def test_a_target_without_mset_gets_its_strings_one_by_one(server, pair):
+    target = server("valkey-8.0", options={"rename-command": 'MSET ""'})
+    fill(pair.source, 2000)
+    with tool.Migration(pair.source, target) as move:
+        move.start()
+        move.wait_caught_up()
+        assert "strings go one by one" in move.log()
+        assert move.status()["link"]["target_reconnects"] == 1
+        found = reader.compare(pair.source, target, held_allowed=True)
+        assert found == [], reader.show(found)
