@@ -15,7 +15,7 @@ typedef struct {
     keyset *keys; /* of the snapshot, while keys that are not in it will be deleted; else NULL */
     governor governor;
     bool no_batches; /* the target refused one: strings go one by one */
-    bool fatal; /* the last error needs the operator: trying again would not help */
+    bool fatal;      /* the last error needs the operator: trying again would not help */
 } apply_context;
 
 /* The errors of a target that pass by themselves or with an operator's help: the refused group is
