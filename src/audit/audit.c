@@ -30,7 +30,9 @@ static void head_fill(const audit_facts *f, const knowledge_target *t, report *r
     report_add_fact(r, "Source", "%s%s", n->address, f->is_live ? "" : " (saved files)");
     report_add_fact(r, "Engine", "%s%s", engine_version_show(&n->version).text,
                     n->has_version ? "" : " (assumed)");
-    if (n->is_cluster) report_add_fact(r, "Cluster", "%zu members read", f->node_count);
+    if (n->is_cluster)
+        report_add_fact(r, "Cluster", "%zu member%s read", f->node_count,
+                        f->node_count == 1 ? "" : "s");
     if (n->info.size) report_add_fact(r, "Keys", "%" PRIu64, keys);
     if (n->whoami) report_add_fact(r, "Read as user", "%s", n->whoami);
     if (f->watched_ms) report_add_fact(r, "Watched", "%" PRId64 " s", f->watched_ms / 1000);

@@ -94,10 +94,9 @@ static void feature_add(const command_judge *j, const char *id, size_t row, cons
                             " for these keys, or rebuild them on what is there: "
                                                                             : "";
     bool is_other = strncmp(state, "yes: ", 5) == 0;
-    const char *title =
-        strcmp(state, "no") == 0 ? report_printf(j->r, "%s is not there", name)
-        : is_other ? report_printf(j->r, "%s is there as another module: %s", name, state + 5)
-                   : report_printf(j->r, "%s is not the same there: %s", name, state);
+    const char *title = strcmp(state, "no") == 0 ? report_printf(j->r, "%s is not there", name)
+                        : is_other ? report_printf(j->r, "%s is there as another module", name)
+                                   : report_printf(j->r, "%s is not the same there", name);
     report_add_finding(
         j->r,
         &(finding){.id = id,
@@ -107,7 +106,10 @@ static void feature_add(const command_judge *j, const char *id, size_t row, cons
                    .evidence = evidence,
                    .where = report_printf(j->r, "INFO commandstats, MODULE LIST, %s",
                                           j->f->nodes[0].address),
-                   .consequence = report_printf(j->r, "In Valkey: %s. Its data in an RDB file: %s.",
+                   .consequence = report_printf(j->r,
+                                                "There: %s. In Valkey: %s. Its data in an RDB "
+                                                "file: %s.",
+                                                is_other ? state + 5 : state,
                                                 *equivalent ? equivalent : "nothing comparable",
                                                 feature_cell(row, "data_portable_by_rdb")),
                    .action = report_printf(j->r, "%s%s", begin, advice),

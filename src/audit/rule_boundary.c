@@ -1,5 +1,7 @@
 /* Duty by duty who had it and who has it: the table of the knowledge with what was found on the
  * source beside each row. A duty that is easily believed to be AWS's, and is not, is a finding. */
+#include <time.h>
+
 #include "audit/audit_internal.h"
 #include "base/buf.h"
 
@@ -79,6 +81,11 @@ static size_t counted(const audit_facts *f, const audit_node *n, span what)
     size_t count = 0;
     if (span_is(what, "nodes")) return f->node_count;
     if (span_is(what, "users")) return n->user_count ? n->user_count : SIZE_MAX;
+    if (span_is(what, "open")) {
+        for (size_t i = 0; i < n->user_count; i++)
+            count += n->users[i].is_on && n->users[i].is_nopass;
+        return n->user_count ? count : SIZE_MAX;
+    }
     if (span_is(what, "functions")) return n->function_count;
     if (span_is(what, "rules")) return f->rules.size ? 1 : 0;
     if (span_is(what, "admin")) {
@@ -108,8 +115,17 @@ static size_t counted(const audit_facts *f, const audit_node *n, span what)
     return n->sample.looked_at ? (size_t)n->sample.without_expiry : SIZE_MAX;
 }
 
-/* A piece "{s:appendonly}" (a setting), "{i:role}" (INFO) or "{n:users}" (counted). False: not
- * known. */
+static bool time_put(buf *out, uint64_t unix_s)
+{
+    char text[40] = "";
+    time_t at = (time_t)unix_s;
+    struct tm broken = {0};
+    return gmtime_r(&at, &broken) && strftime(text, sizeof text, "%F %T UTC", &broken) &&
+           buf_text(out, text);
+}
+
+/* A piece "{s:appendonly}" (a setting), "{i:role}" (INFO), "{t:rdb_last_save_time}" (INFO, a Unix
+ * time) or "{n:users}" (counted). False: not known. */
 static bool piece_put(buf *out, const audit_facts *f, const audit_node *n, span piece)
 {
     span name = span_tail(piece, 2);
@@ -117,10 +133,12 @@ static bool piece_put(buf *out, const audit_facts *f, const audit_node *n, span 
     assert(name.size < sizeof key);
     memcpy(key, name.at, name.size);
     span found = {0};
+    uint64_t at = 0;
     if (piece.at[0] == 's') {
         const char *value = audit_setting(n, key);
         return value && buf_printf(out, "%s", *value ? value : "\"\"");
     }
+    if (piece.at[0] == 't') return audit_info_u64(n, key, &at) && time_put(out, at);
     if (piece.at[0] == 'i') return info_text(n->info, key, &found) && buf_append(out, found);
     size_t count = counted(f, n, name);
     return count != SIZE_MAX && buf_printf(out, "%zu", count);
@@ -216,8 +234,8 @@ static bool always(const audit_facts *f, const audit_node *n)
     return true;
 }
 
-/* One row per duty of the table, in its order. `rule` NULL: never a finding. The action of a
- * finding is how to look at it there. */
+/* One row per duty of the table, in its order. `rule` NULL: never a finding. Behind the action
+ * stands how to look at it there. */
 struct duty {
     const char *duty;
     const char *sub_duty;
@@ -226,6 +244,7 @@ struct duty {
     bool (*when)(const audit_facts *f, const audit_node *n);
     severity severity;
     const char *title;
+    const char *action;
 };
 
 static const struct duty duties[] = {
@@ -241,7 +260,9 @@ static const struct duty duties[] = {
      "mode {i:redis_mode}, replicas {i:connected_slaves}, cluster-node-timeout "
      "{s:cluster-node-timeout}",
      "boundary-failover", fails_over, SEVERITY_WARN,
-     "failover becomes AWS's duty only when it is switched on there"},
+     "failover becomes AWS's duty only when it is switched on there",
+     "create the group with automatic failover, Multi-AZ and a replica at least, and rehearse with "
+     "TestFailover"},
     {"failover", "client reconnect",
      "connections {n:clients}, timeout {s:timeout}, tcp-keepalive {s:tcp-keepalive}", .rule = NULL},
     {"failover", "data lost in the unreplicated tail",
@@ -249,11 +270,13 @@ static const struct duty duties[] = {
      "{s:min-slaves-to-write}, "
      "replicas {i:connected_slaves}",
      "boundary-loss", guards_writes, SEVERITY_INFO,
-     "what guards acknowledged writes today must be decided anew"},
+     "what guards acknowledged writes today must be decided anew",
+     "say which acknowledged writes a failover may lose, and where the application itself has to "
+     "WAIT"},
     {"backup", "schedule and retention",
-     "save {s:save}, last save at {i:rdb_last_save_time} (Unix time), status "
-     "{i:rdb_last_bgsave_status}",
-     "boundary-backup", saves, SEVERITY_WARN, "no backup is taken there until a retention is set"},
+     "save {s:save}, last save at {t:rdb_last_save_time}, status {i:rdb_last_bgsave_status}",
+     "boundary-backup", saves, SEVERITY_WARN, "no backup is taken there until a retention is set",
+     "set a snapshot retention and a window when the cache is made, and restore one once"},
     {"backup", "restore test", NULL, .rule = NULL},
     {"backup", "persistence (AOF)",
      "appendonly {s:appendonly}, appendfsync {s:appendfsync}, aof_enabled {i:aof_enabled}",
@@ -267,8 +290,11 @@ static const struct duty duties[] = {
     {"network access", "reachability",
      "bind {s:bind}, protected-mode {s:protected-mode}, connections {n:clients}", .rule = NULL},
     {"network access", "control plane access", NULL, .rule = NULL},
-    {"authentication", "users, passwords, tokens", "users {n:users}", "boundary-open", is_open,
-     SEVERITY_WARN, "nobody is asked for a password today, and nobody will be there"},
+    {"authentication", "users, passwords, tokens",
+     "users {n:users}, of these without a password {n:open}", "boundary-open", is_open,
+     SEVERITY_WARN, "no password is asked for today, and none will be there unless you ask for one",
+     "make the cache with TLS and a user group or an AUTH token, and give the password to the "
+     "clients before the cutover"},
     {"authentication", "rotation", NULL, .rule = NULL},
     {"encryption", "in transit", "tls-port {s:tls-port}, tls-auth-clients {s:tls-auth-clients}",
      .rule = NULL},
@@ -276,12 +302,14 @@ static const struct duty duties[] = {
     {"monitoring", "metric production", "files of rules given {n:rules}", .rule = NULL},
     {"monitoring", "dashboards", NULL, .rule = NULL},
     {"alerting", "", "files of rules given {n:rules}", "boundary-alerting", has_rules,
-     SEVERITY_WARN, "no alarm exists there until somebody makes it"},
+     SEVERITY_WARN, "no alarm exists there until somebody makes it",
+     "make them before the cutover: the section Monitoring has what each rule becomes"},
     {"logging", "slow log, engine log",
      "slowlog-log-slower-than {s:slowlog-log-slower-than}, slowlog-max-len {s:slowlog-max-len}, "
      "logfile {s:logfile}",
      "boundary-logging", logs, SEVERITY_WARN,
-     "logs are kept there only when delivery is switched on"},
+     "logs are kept there only when delivery is switched on",
+     "switch on the delivery of slow log and engine log when the cache is made"},
     {"capacity", "vertical and horizontal scaling",
      "used_memory {i:used_memory_human}, commands a second {i:instantaneous_ops_per_sec}",
      .rule = NULL},
@@ -304,18 +332,24 @@ static const struct duty duties[] = {
     {"application design", "timeouts, retry, backoff", NULL, .rule = NULL},
     {"application design", "Lua and functions",
      "script calls {n:evals}, function libraries {n:functions}", "boundary-scripts", runs_scripts,
-     SEVERITY_INFO, "scripts stay the application's duty"},
+     SEVERITY_INFO, "scripts stay the application's duty",
+     "keep their texts in the application, load them again at NOSCRIPT, and bound how long they "
+     "run"},
     {"data continuity", "cutover without loss",
      "offset {i:master_repl_offset}, backlog {s:repl-backlog-size}", .rule = NULL},
     {"data continuity", "rollback", "offset {i:master_repl_offset}", "boundary-rollback", always,
-     SEVERITY_INFO, "the way back is the customer's"},
+     SEVERITY_INFO, "the way back is the customer's",
+     "plan it before the cutover: 'handover migrate' keeps the source until 'finish'; later a "
+     "snapshot goes out through S3"},
     {"disaster recovery", "other Region", NULL, .rule = NULL},
     {"availability target", "SLA", NULL, .rule = NULL},
     {"cost", "node hours, reserved nodes, transfer, backup, extended support", NULL, .rule = NULL},
     {"compliance", "evidence, audit log", NULL, .rule = NULL},
     {"host access", "SSH, files, strace",
      "configuration file {i:config_file}, dir {s:dir}, pidfile {s:pidfile}", "boundary-host",
-     has_files, SEVERITY_INFO, "nobody logs in to the machine there"},
+     has_files, SEVERITY_INFO, "nobody logs in to the machine there",
+     "go through the runbooks: what logs in, reads files or sends signals needs the API or "
+     "CloudWatch"},
     {"incident response", "node replacement",
      "replicas {i:connected_slaves}, up {i:uptime_in_days} days", .rule = NULL},
 };
@@ -340,7 +374,7 @@ static void finding_add(const struct writer *w, size_t row, const struct duty *d
 {
     const char *there = knowledge_cell(w->table, row, "evidence_on_target");
     bool shows = *there && strcmp(there, "none") != 0;
-    const char *action = arena_printf(w->memory, "decide who does it%s%s",
+    const char *action = arena_printf(w->memory, "%s%s%s", d->action,
                                       shows ? "; there it shows in " : "", shows ? there : "");
     const char *wrong = knowledge_cell(w->table, row, "what_goes_wrong_if_assumed_away");
     report_add_finding(

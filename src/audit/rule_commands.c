@@ -193,11 +193,15 @@ static void blocked_add(const command_judge *j, const command_use *u, size_t row
     if (is_own_replication || (who && is_audit)) s = SEVERITY_INFO;
     const char *note = knowledge_cell(t, row, "note");
     const char *what = who ? u->base : u->name;
+    bool is_part = who && strcmp(u->base, u->name) != 0;
     finding one = {
         .id = report_printf(j->r, "%s:%s", who ? "command-blocked-tool" : "command-blocked", what),
         .area = AREA,
         .severity = s,
-        .title = report_printf(j->r, "%s is in use and does not exist there", what),
+        .title = report_printf(j->r,
+                               is_part ? "%s is in use with subcommands that do not exist there"
+                                       : "%s is in use and does not exist there",
+                               what),
         .evidence = who ? calls : report_printf(j->r, "%s: %" PRIu64 " calls", u->name, u->calls),
         .where = where_of(j),
         .consequence = answer_of(j, row),

@@ -499,7 +499,7 @@ static void broken_add(audit_scene *o, const condition *c)
     const char *title = arena_printf(o->scratch,
                                      is_of_target ? "%s: condition %s does not hold"
                                      : is_blocker ? "%s is closed as it is (%s)"
-                                                  : "%s: mind %s",
+                                                  : "%s asks for care (%s)",
                                      ways[c->way].title, c->id);
     audit_operations_add(
         o,
@@ -513,7 +513,8 @@ static void broken_add(audit_scene *o, const condition *c)
                       : is_blocker
                           ? "it closes this way as it is: change that first, or take another way; "
                             "'handover migrate' has no such condition"
-                          : "keep it in mind if you take this way",
+                          : "taking this way, make it true first or say what it costs; 'handover "
+                            "migrate' has no such condition",
             .owner = "you, for the move",
             .source = c->source,
             .date = c->date,

@@ -308,19 +308,20 @@ static void exporter_judge(const struct view *v)
             .id = "monitoring-exporter-metrics",
             .area = AREA,
             .severity = SEVERITY_INFO,
-            .title =
-                arena_printf(v->memory, "of %zu metrics of redis_exporter %zu have no counterpart",
-                             v->tables.exporter->row_count, counts[NONE] + counts[CONSTANT]),
+            .title = arena_printf(
+                v->memory, "CloudWatch has a counterpart for %zu of redis_exporter's %zu metrics",
+                counts[EXACT] + counts[APPROXIMATE], v->tables.exporter->row_count),
             .evidence = arena_printf(v->memory,
                                      "exact %zu, approximate %zu, none %zu, of "
                                      "these a constant %zu",
                                      counts[EXACT], counts[APPROXIMATE],
                                      counts[NONE] + counts[CONSTANT], counts[CONSTANT]),
             .where = "the table of metrics",
-            .consequence = "dashboards and alerts made from them are empty after the move",
-            .action = "go through the section 'Metrics, one by one'; what is needed and has no "
-                      "counterpart "
-                      "needs an exporter in the VPC or a metric of your own",
+            .consequence =
+                "dashboards and alerts over the others are empty after the move: what is "
+                "told per command, per database or per client",
+            .action = "give the rules in use (--prometheus-rules FILE): only theirs matter; what "
+                      "has no counterpart needs an exporter in the VPC or a metric of your own",
             .owner = "AWS publishes, customer watches",
             .source = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.html",
             .date = v->tables.exporter->date});

@@ -224,6 +224,7 @@ static void judge_persistence(audit_scene *o)
     bool has_aof = aof && strcmp(aof, "yes") == 0;
     if (!aof && !save) return;
     bool has_save = save && save[0] && strcmp(save, "\"\"") != 0;
+    const char *unread = o->f->conf_path ? "not named" : "not read";
     const char *today = has_aof ? arena_printf(o->scratch, "an append-only file (appendfsync %s)",
                                                fsync ? fsync : "everysec")
                         : has_save ? arena_printf(o->scratch, "snapshots (save %s)", save)
@@ -234,8 +235,10 @@ static void judge_persistence(audit_scene *o)
             .id = "ops-persistence",
             .severity = has_aof ? SEVERITY_WARN : SEVERITY_INFO,
             .title = arena_printf(o->scratch, "what survives a crash today: %s", today),
-            .evidence = arena_printf(o->scratch, "appendonly %s, save '%s'", aof ? aof : "not read",
-                                     save ? save : "not read"),
+            .evidence = arena_printf(o->scratch, "appendonly %s, save %s", aof ? aof : unread,
+                                     !save      ? unread
+                                     : has_save ? save
+                                                : "off"),
             .where = n->address,
             .consequence =
                 has_aof || has_save
