@@ -50,3 +50,12 @@ def test_the_report_is_the_kept_one(name, clock):
     assert text == kept.read_text(), "refresh with ACCEPT=1, and review the difference"
     findings = json.loads(audited(name, clock, "--json")[0])["findings"]
     assert (code == tool.FINDINGS) == any(f["severity"] == "block" for f in findings)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-TW.md"])
+def test_what_the_readme_shows_is_the_kept_report(page):
+    text = (ROOT / page).read_text()
+    shown = text[text.index("```text\nhandover audit:"):].split("```")[1].splitlines()[1:]
+    kept = iter((GOLDEN / "bullmq" / "report.txt").read_text().splitlines())
+    missing = [line for line in shown if line.strip() not in ("", "[...]") and line not in kept]
+    assert shown and not missing, missing  # the lines in their order: `in` reads the iterator on
