@@ -13,8 +13,10 @@ typedef struct {
     const char *const *words; /* NUL-terminated; a NUL byte inside ends a word early */
     const char *problem;      /* NULL: none */
     unsigned line;
+    const char *path; /* of an included file, set by who reads it; NULL: the first file */
 } conf_line;
 
 #define CONF_BYTES_MAX (4 * MIB)
+#define CONF_LINES_MAX ((size_t)65536) /* of a file and all that it includes */
 /* Comments and empty lines are left out. All memory is the arena's. */
 void conf_read(span text, arena *memory, size_t *ret_count, conf_line **ret);

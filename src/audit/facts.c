@@ -26,3 +26,8 @@ const fact_command *audit_command(const audit_node *n, const char *name)
         if (strcmp(n->commands[i].name, name) == 0) return &n->commands[i];
     return NULL;
 }
+
+const char *audit_conf_place(const audit_facts *f, const char *path, unsigned line, arena *memory)
+{
+    return arena_printf(memory, "%s:%u", path ? path : f->conf_path, line);
+}

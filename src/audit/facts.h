@@ -17,6 +17,7 @@ typedef struct {
     const char *running; /* CONFIG GET; NULL: not read */
     const char *file;    /* in the configuration file, joined by a blank; NULL: not there */
     unsigned line;       /* in that file; 0: not there */
+    const char *path;    /* of the included file it stands in; NULL: in the first */
 } fact_setting;
 
 /* A line of the file that names no directive of this engine, or that can stand several times
@@ -25,6 +26,7 @@ typedef struct {
     const char *name;
     const char *arguments;
     unsigned line;
+    const char *path; /* as of a setting */
 } fact_conf_line;
 
 typedef struct {
@@ -103,6 +105,7 @@ typedef struct {
     uint64_t looked_at; /* keys */
     uint64_t of;        /* keys there were; looked_at < of: a sample */
     uint64_t without_expiry;
+    uint64_t longest_name; /* bytes of the longest key's name */
     size_t type_count;
     fact_group *types;
     size_t encoding_count;
@@ -173,6 +176,8 @@ typedef struct {
 
 /* The value that counts: running, else of the file; NULL when neither is known. */
 const char *audit_setting(const audit_node *n, const char *name);
+/* "redis.conf:12": a line of the configuration file (`path` NULL) or of one that it includes. */
+const char *audit_conf_place(const audit_facts *f, const char *path, unsigned line, arena *memory);
 /* INFO's field as text in the facts' memory; NULL when not read. */
 const char *audit_info(audit_facts *f, const audit_node *n, const char *name);
 bool audit_info_u64(const audit_node *n, const char *name, uint64_t *ret);

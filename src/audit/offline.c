@@ -79,15 +79,26 @@ static void version_assume(audit_facts *f, audit_node *n, span conf)
                             engine_version_show(&n->version).text));
 }
 
-/* The path of an include line, from the place of the file that names it unless it is absolute. */
-static const char *include_path(const audit_options *o, audit_facts *f, const char *named)
+/* A path that a file names, from the place of the first file unless it is absolute. */
+static const char *named_path(const audit_options *o, audit_facts *f, const char *named)
 {
     const char *slash = strrchr(o->conf_path, '/');
     if (named[0] == '/' || !slash) return named;
     return arena_printf(&f->memory, "%.*s/%s", (int)(slash - o->conf_path), o->conf_path, named);
 }
 
-/* The lines of one included file, behind line `at`: they carry the number of the include line. */
+/* What a configuration file names, a regular file only: a pipe would be waited for. */
+static bool named_file_read(const char *path, arena *memory, span *ret, err *e)
+{
+    struct stat is;
+    if (stat(path, &is) == 0 && !S_ISREG(is.st_mode)) {
+        (void)err_set(e, ERR_FORMAT, "'%s' is no regular file", path);
+        return err_blame(e, SIDE_SOURCE);
+    }
+    return audit_file_read(path, memory, ret, e);
+}
+
+/* The lines of one included file, behind line `at`. */
 static void
 include_lines(audit_facts *f, const char *path, size_t at, conf_list *list, audit_node *n)
 {
@@ -95,18 +106,22 @@ include_lines(audit_facts *f, const char *path, size_t at, conf_list *list, audi
     span text = {0};
     size_t count = 0;
     conf_line *lines = NULL;
-    unsigned number = list->lines[at].line;
-    if (!audit_file_read(path, &f->memory, &text, &e)) {
+    if (!named_file_read(path, &f->memory, &text, &e)) {
         unread_add(f, n, arena_printf(&f->memory, "include %s", path), e.text,
                    "what that file sets");
         return;
     }
     conf_read(text, &f->memory, &count, &lines);
+    if (list->count + count > CONF_LINES_MAX) {
+        unread_add(f, n, arena_printf(&f->memory, "include %s", path), "too many lines in all",
+                   "what that file sets");
+        return;
+    }
     conf_line *all = arena_alloc(&f->memory, (list->count + count) * sizeof *all);
     memcpy(all, list->lines, (at + 1) * sizeof *all);
     for (size_t i = 0; i < count; i++) {
         all[at + 1 + i] = lines[i];
-        all[at + 1 + i].line = number;
+        all[at + 1 + i].path = path;
     }
     memcpy(all + at + 1 + count, list->lines + at + 1, (list->count - at - 1) * sizeof *all);
     *list = (conf_list){.lines = all, .count = list->count + count};
@@ -120,7 +135,7 @@ static void includes_follow(const audit_options *o, audit_facts *f, audit_node *
     for (size_t i = 0; i < list->count; i++) {
         const conf_line *line = &list->lines[i];
         if (line->problem || strcmp(line->name, "include") != 0 || line->word_count == 0) continue;
-        const char *path = include_path(o, f, line->words[0]);
+        const char *path = named_path(o, f, line->words[0]);
         glob_t found = {0};
         int failed = glob(path, GLOB_NOCHECK, NULL, &found); /* NOLINT(concurrency*) */
         if (failed) found.gl_pathc = 0;
@@ -134,6 +149,33 @@ static void includes_follow(const audit_options *o, audit_facts *f, audit_node *
             return;
         }
     }
+}
+
+/* Users of an 'aclfile', when nothing else told them. */
+static void aclfile_read(const audit_options *o, audit_facts *f, audit_node *n)
+{
+    const char *named = NULL;
+    for (size_t i = 0; i < n->setting_count; i++)
+        if (strcmp(n->settings[i].name, "aclfile") == 0) named = n->settings[i].file;
+    if (f->is_live || n->user_count > 0 || !named || !*named) return;
+    err e = {0};
+    span text = {0};
+    span line = {0};
+    const char *path = named_path(o, f, named);
+    struct stat is;
+    const char *base = strrchr(named, '/');
+    if (base && stat(path, &is) != 0) path = named_path(o, f, base + 1); /* a copy of it */
+    if (!named_file_read(path, &f->memory, &text, &e)) {
+        unread_add(f, n, arena_printf(&f->memory, "aclfile %s", named), e.text,
+                   "users and their rights");
+        return;
+    }
+    size_t lines = 1;
+    for (size_t i = 0; i < text.size; i++)
+        lines += text.at[i] == '\n';
+    n->users = arena_alloc(&f->memory, lines * sizeof *n->users);
+    while (span_cut(&text, '\n', &line))
+        if (parse_user(line, &f->memory, &n->users[n->user_count])) n->user_count++;
 }
 
 bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e)
@@ -162,7 +204,12 @@ bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e)
     conf_list list = {0};
     conf_read(conf, &f->memory, &list.count, &list.lines);
     f->conf_path = o->conf_path;
+    if (list.count > CONF_LINES_MAX) {
+        (void)err_set(e, ERR_LIMIT, "'%s' has more than %zu lines", o->conf_path, CONF_LINES_MAX);
+        return err_blame(e, SIDE_SOURCE);
+    }
     includes_follow(o, f, n, &list);
     settings_add_file(f, n, list.count, list.lines);
+    aclfile_read(o, f, n);
     return true;
 }

@@ -303,7 +303,7 @@ static void renamed_add(const command_judge *j, const fact_conf_line *line)
                                    is_disabled ? "disabled" : "renamed"),
             .evidence = is_disabled ? report_printf(j->r, "rename-command %s \"\"", name)
                                     : report_printf(j->r, "rename-command %s (a new name)", name),
-            .where = report_printf(j->r, "%s:%u", j->f->conf_path, line->line),
+            .where = audit_conf_place(j->f, line->path, line->line, j->memory),
             .consequence =
                 is_disabled
                     ? "There it exists again under its own name for every user that may run "

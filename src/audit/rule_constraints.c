@@ -5,6 +5,7 @@
 
 #define MEMORY_OF_SERVERLESS (UINT64_C(5000) * 1024 * MIB)
 #define ELEMENT_OF_SERVERLESS (UINT64_C(512) * MIB)
+#define NAME_OF_SERVERLESS (UINT64_C(4) * KIB)
 #define PUT_MAX (UINT64_C(5) * 1024 * MIB)
 
 typedef enum { UNREAD, HOLDS, FIGURE, BROKEN } outcome;
@@ -125,10 +126,13 @@ static answer check_serverless_sizes(audit_scene *o, const audit_node *n)
     for (size_t i = 0; i < n->sample.largest_count; i++)
         if (n->sample.largest[i].bytes > largest) largest = n->sample.largest[i].bytes;
     if (used == 0 || n->sample.looked_at == 0) return unread;
-    return holds_when(used < MEMORY_OF_SERVERLESS && largest < ELEMENT_OF_SERVERLESS,
-                      arena_printf(o->scratch, "%s used; the largest sampled key has %s",
-                                   audit_bytes(o->scratch, used),
-                                   audit_bytes(o->scratch, largest)));
+    bool fits = used < MEMORY_OF_SERVERLESS && largest < ELEMENT_OF_SERVERLESS &&
+                n->sample.longest_name <= NAME_OF_SERVERLESS;
+    return holds_when(fits,
+                      arena_printf(o->scratch,
+                                   "%s used; the largest sampled key has %s, the longest name %s",
+                                   audit_bytes(o->scratch, used), audit_bytes(o->scratch, largest),
+                                   audit_bytes(o->scratch, n->sample.longest_name)));
 }
 
 static answer check_hot_keys(audit_scene *o, const audit_node *n)

@@ -195,7 +195,7 @@ static const char *where_read(work *w, const fact_setting *s)
 {
     if (s && s->running) return arena_printf(&w->memory, "CONFIG GET, %s", w->node->address);
     const char *file = w->facts->conf_path ? w->facts->conf_path : w->node->address;
-    if (s && s->file) return arena_printf(&w->memory, "%s:%u", file, s->line);
+    if (s && s->file) return audit_conf_place(w->facts, s->path, s->line, &w->memory);
     return arena_printf(&w->memory, "%s does not name it; default of %s", file,
                         engine_version_show(&w->node->version).text);
 }
@@ -344,23 +344,24 @@ static void running_against_file(work *w, const fact_setting *s, const knowledge
     file = setting_canonical(d, file, &w->memory);
     if (strcmp(running, file) == 0) return;
     report_add_finding(
-        w->out, &(finding){.id = id_of(w, RULE_FILE, d->name),
-                           .area = AREA,
-                           .severity = SEVERITY_WARN,
-                           .title = arena_printf(&w->memory,
-                                                 "%s runs with another value than its "
-                                                 "file has",
-                                                 d->name),
-                           .evidence = arena_printf(&w->memory, "running %s, file %s",
-                                                    shown_value(w, d->name, running),
-                                                    shown_value(w, d->name, file)),
-                           .where = arena_printf(&w->memory, "CONFIG GET, %s; %s:%u",
-                                                 w->node->address, w->facts->conf_path, s->line),
-                           .consequence = "the running value is the one judged here; a restart of "
-                                          "the source would bring the other",
-                           .action = "decide which one is meant, and make both the same "
-                                     "(CONFIG SET, or CONFIG REWRITE)",
-                           .owner = "you"});
+        w->out,
+        &(finding){.id = id_of(w, RULE_FILE, d->name),
+                   .area = AREA,
+                   .severity = SEVERITY_WARN,
+                   .title = arena_printf(&w->memory,
+                                         "%s runs with another value than its "
+                                         "file has",
+                                         d->name),
+                   .evidence = arena_printf(&w->memory, "running %s, file %s",
+                                            shown_value(w, d->name, running),
+                                            shown_value(w, d->name, file)),
+                   .where = arena_printf(&w->memory, "CONFIG GET, %s; %s", w->node->address,
+                                         audit_conf_place(w->facts, s->path, s->line, &w->memory)),
+                   .consequence = "the running value is the one judged here; a restart of "
+                                  "the source would bring the other",
+                   .action = "decide which one is meant, and make both the same "
+                             "(CONFIG SET, or CONFIG REWRITE)",
+                   .owner = "you"});
 }
 
 /* Class by class; a value that names some classes leaves the others at their defaults. */
@@ -515,7 +516,7 @@ static void strangers_judge(work *w)
     for (size_t i = 0; i < w->node->line_count; i++) {
         const fact_conf_line *line = &w->node->lines[i];
         stranger_report(w, line->name, line->arguments,
-                        arena_printf(&w->memory, "%s:%u", w->facts->conf_path, line->line));
+                        audit_conf_place(w->facts, line->path, line->line, &w->memory));
     }
 }
 

@@ -15,7 +15,8 @@ static const audit_rule_row rows[] = {
     {"unread-clients", DIMENSION_APPLICATION,
      "CLIENT LIST could not be read: who is connected, and with what library, is not known."},
     {"unread-users", DIMENSION_APPLICATION,
-     "ACL LIST could not be read: users and their rights are not judged."},
+     "ACL LIST, or the file of users that the configuration names, could not be read: users and "
+     "their rights are not judged."},
     {"unread-modules", DIMENSION_COMPONENTS,
      "MODULE LIST could not be read: whether modules are loaded is not known."},
     {"unread-functions", DIMENSION_ABSTRACTION,
@@ -60,6 +61,7 @@ static const struct kind {
     {"PUBSUB", OPERATIONS, SEVERITY_INFO, "+pubsub|numsub"},
     {"line ", FILES, SEVERITY_WARN, NULL},
     {"include", FILES, SEVERITY_WARN, NULL},
+    {"aclfile", USERS, SEVERITY_WARN, NULL},
     {"", CLUSTER, SEVERITY_WARN, NULL}, /* an address */
 };
 
@@ -76,6 +78,8 @@ static const char *action_for(report *r, const audit_node *n, const fact_unread 
     const struct kind *k = kind_of(u->what);
     size_t at = 0;
     span why = span_text(u->why);
+    if (k->row == USERS && strncmp(u->what, "aclfile", strlen("aclfile")) == 0)
+        return "put the file beside the configuration file, or ACL LIST behind the saved INFO";
     if (k->row == FILES) return "mend the line, or say by hand what it sets";
     if (span_find(why, span_text("unknown command"), &at)) {
         return "the command is renamed or older than this engine: give --conf FILE, or read it by "

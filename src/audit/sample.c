@@ -112,6 +112,7 @@ static void key_note(sampler *x, span key, const reply *const answers[ASK_COUNT]
     const char *type_name = type ? (const char *)type->text.at : "unknown";
     x->s->looked_at++;
     if (left && !has_expiry) x->s->without_expiry++;
+    if (key.size > x->s->longest_name) x->s->longest_name = key.size;
     if (has_expiry) expiry_note(x, left->integer);
     arena *memory = &x->f->memory;
     census_add(&x->types, memory, span_text(type_name), size, has_expiry);

@@ -84,7 +84,9 @@ static void file_value_add(audit_facts *f, audit_node *n, const conf_line *line)
         adds = adds || strcmp(listed[i], s->name) == 0;
     bool joins = adds && s->file && s->file[0] && value[0];
     s->file = joins ? arena_printf(&f->memory, "%s %s", s->file, value) : value;
-    s->line = s->line && adds ? s->line : line->line;
+    if (s->line && adds) return; /* where it begins */
+    s->line = line->line;
+    s->path = line->path;
 }
 
 void settings_add_file(audit_facts *f, audit_node *n, size_t count, const conf_line *lines)
@@ -94,10 +96,14 @@ void settings_add_file(audit_facts *f, audit_node *n, size_t count, const conf_l
     for (size_t i = 0; i < count; i++) {
         knowledge_directive d;
         const conf_line *line = &lines[i];
-        n->lines[n->line_count++] = (fact_conf_line){
-            .name = line->name, .arguments = arguments_kept(f, line), .line = line->line};
+        n->lines[n->line_count++] = (fact_conf_line){.name = line->name,
+                                                     .arguments = arguments_kept(f, line),
+                                                     .line = line->line,
+                                                     .path = line->path};
         if (line->problem) {
-            unread_add(f, n, arena_printf(&f->memory, "line %u of the file", line->line),
+            unread_add(f, n,
+                       arena_printf(&f->memory, "line %u of %s", line->line,
+                                    line->path ? line->path : "the file"),
                        line->problem, "what that line sets");
             continue;
         }

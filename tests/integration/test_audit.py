@@ -1,6 +1,7 @@
 """The audit on real servers: it only reads, a user with few rights suffices, each missing right is told."""
 
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -168,12 +169,55 @@ def test_included_files_are_read_in_their_place_and_a_missing_one_is_told(tmp_pa
     (tmp_path / "redis.conf").write_text("hz 11\ninclude more/*.conf\ninclude gone.conf\ninclude redis.conf\n")
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "a.conf").write_text("rename-command FLUSHALL \"\"\n")
-    (tmp_path / "more" / "b.conf").write_text("rename-command KEYS \"\"\n")
+    (tmp_path / "more" / "b.conf").write_text("# two lines\nrename-command KEYS \"\"\ndaemonize yes\n")
     done = tool.handover("audit", "--conf", tmp_path / "redis.conf", "--json")
     report = json.loads(done.stdout)
     assert {"command-renamed:FLUSHALL", "command-renamed:KEYS"} <= ids(report), done.stderr
     told = {f["id"]: f for f in report["findings"] if f["id"].startswith("unread-file")}
     assert any("gone.conf" in i for i in told) and all(f["action"] for f in told.values()), told
+    where = {f["id"]: f["where"] for f in report["findings"]}
+    assert where["command-renamed:KEYS"] == f"{tmp_path}/more/b.conf:2"
+    assert where["setting-managed:daemonize"] == f"{tmp_path}/more/b.conf:3"
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.conf")
+    (tmp_path / "redis.conf").write_text("include pipe.conf\ninclude /dev/zero\ninclude .\naclfile pipe.conf\n")
+    done = tool.handover("audit", "--conf", tmp_path / "redis.conf", "--json")
+    report = json.loads(done.stdout)
+    unread = [f for f in report["findings"] if f["id"].startswith(("unread-file", "unread-users"))]
+    assert len(unread) == 4 and all("no regular file" in f["evidence"] for f in unread), unread
+
+
+def test_secrets_of_files_are_in_no_form_of_the_report(tmp_path):
+    """Every place of a file that may hold one; what is planted is found nowhere."""
+    planted = [f"PlantedSecret{n}" for n in range(9)]
+    conf = ["requirepass {}", "masterauth {}", "masteruser replicator", "tls-key-file-pass {}", "tls-client-key-file-pass {}",
+            "user app on >{} ~* +@all", "user old on <{} ~* +@all", "rename-command CONFIG {}",
+            "sentinel auth-pass mymaster {}", "primaryauth {}"]
+    left = iter(planted)
+    text = "\n".join(line.replace("{}", next(left)) if "{}" in line else line for line in conf)
+    assert next(left, None) is None
+    (tmp_path / "redis.conf").write_text(text + "\n")
+    (tmp_path / "info.txt").write_text("redis_version:7.2.4\nuser web on #" + "5e" * 32 + " ~* &* +@all\n")
+    for form in (["--full"], ["--md"], ["--json"], ["--html", tmp_path / "page.html"]):
+        for info in ([], ["--info", tmp_path / "info.txt"]):
+            done = tool.handover("audit", "--conf", tmp_path / "redis.conf", *info, *form)
+            assert done.returncode in (tool.DONE, tool.FINDINGS), done.stderr
+            out = done.stdout + done.stderr
+            if "--html" in form:
+                out += (tmp_path / "page.html").read_text()
+            assert not [secret for secret in [*planted, "5e5e5e5e"] if secret in out], form
+
+
+def test_users_are_read_from_the_file_that_the_configuration_names(tmp_path):
+    (tmp_path / "redis.conf").write_text("aclfile /etc/redis/users.acl\n")
+    audit = lambda: json.loads(tool.handover("audit", "--conf", tmp_path / "redis.conf", "--json").stdout)
+    assert "unread-users:aclfile /etc/redis/users.acl" in ids(audit())
+    (tmp_path / "users.acl").write_text("user default off\nuser app on >in-clear-31 ~app:* +@all -debug\n")
+    report = audit()
+    assert "user-password" in ids(report) and not any(i.startswith("unread-users") for i in ids(report))
+    assert "in-clear-31" not in json.dumps(report)
 
 
 def test_a_watch_sees_clients_that_come_later(server):

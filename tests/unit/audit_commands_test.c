@@ -104,8 +104,8 @@ static void databases_events_wait_and_scripts_are_judged_by_the_target(void **st
 static void a_renamed_command_is_told_without_its_new_name(void **state)
 {
     (void)state;
-    fact_conf_line lines[] = {{"rename-command", "FLUSHALL hidden-name-17", 4},
-                              {"rename-command", "KEYS ", 5}};
+    fact_conf_line lines[] = {{"rename-command", "FLUSHALL hidden-name-17", 4, NULL},
+                              {"rename-command", "KEYS ", 5, NULL}};
     hand_made *h = hand_new("valkey8.1");
     h->facts.conf_path = "redis.conf";
     h->node.lines = lines;

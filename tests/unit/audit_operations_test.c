@@ -295,6 +295,37 @@ static void modules_renamed_commands_and_old_engines_close_ways(void **state)
     hand_free(h);
 }
 
+static void serverless_takes_only_so_large_names_elements_and_caches(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *info;
+        uint64_t element, name;
+        bool fits;
+    } cases[] = {
+        {"used_memory:1000\r\n", 512 * MIB - 1, 4096, true},
+        {"used_memory:1000\r\n", 512 * MIB - 1, 4097, false},
+        {"used_memory:1000\r\n", 512 * MIB, 10, false},
+        {"used_memory:5368709120000\r\n", 10, 10, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        hand_made *h = hand_new("serverless");
+        fact_key largest = {.key = "k", .type = "string", .bytes = cases[i].element};
+        node_of(h, cases[i].info);
+        h->node.sample = (fact_sample){.looked_at = 1,
+                                       .of = 1,
+                                       .longest_name = cases[i].name,
+                                       .largest_count = 1,
+                                       .largest = &largest};
+        hand_judge(h, &audit_operations);
+        if (cases[i].fits)
+            hand_want_none(h, "constraint:SLS-03");
+        else
+            hand_want(h, "constraint:SLS-03", SEVERITY_WARN);
+        hand_free(h);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -308,6 +339,7 @@ int main(void)
         cmocka_unit_test(a_condition_is_judged_or_asked_never_both),
         cmocka_unit_test(a_condition_that_does_not_hold_is_a_finding),
         cmocka_unit_test(modules_renamed_commands_and_old_engines_close_ways),
+        cmocka_unit_test(serverless_takes_only_so_large_names_elements_and_caches),
     };
     return cmocka_run_group_tests_name("audit_operations", tests, NULL, NULL);
 }
