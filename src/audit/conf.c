@@ -5,7 +5,7 @@
 typedef struct {
     span in;
     size_t at;
-    arena *memory;
+    char *out; /* behind the last word: the line's own size and a NUL is room enough for all */
 } word_reader;
 
 static bool is_blank(uint8_t c)
@@ -67,7 +67,7 @@ static bool word_next(word_reader *r, const char **ret, bool *ret_end)
         r->at++;
     *ret_end = r->at == r->in.size;
     if (*ret_end) return true;
-    char *word = arena_alloc(r->memory, r->in.size - r->at + 1);
+    char *word = r->out;
     size_t size = 0;
     while (r->at < r->in.size && !is_blank(r->in.at[r->at])) {
         uint8_t c = r->in.at[r->at++];
@@ -78,6 +78,7 @@ static bool word_next(word_reader *r, const char **ret, bool *ret_end)
         word[size++] = (char)c;
     }
     word[size] = '\0';
+    r->out += size + 1; /* a blank, a quote or the end stood there */
     *ret = word;
     return true;
 }
@@ -95,7 +96,7 @@ static bool line_read(span text, arena *memory, conf_line *ret)
     const char *words[WORDS_MAX];
     size_t count = 0;
     bool end = false;
-    word_reader r = {.in = text, .memory = memory};
+    word_reader r = {.in = text, .out = arena_alloc(memory, text.size + 1)};
     bool good = word_next(&r, &words[0], &end);
     if (good && (end || words[0][0] == '#')) return false;
     while (good && !end && count < WORDS_MAX - 1) {

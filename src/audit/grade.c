@@ -174,11 +174,24 @@ static const char *titles(report *r, bool only_stay, size_t *ret_count)
     return text;
 }
 
+/* What it takes to judge at all, and could not be had. */
+static size_t unread_count(const report *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->finding_count; i++) {
+        const finding *f = &r->findings[i];
+        count += strncmp(f->id, AUDIT_UNREAD, sizeof AUDIT_UNREAD - 1) == 0 &&
+                 f->severity == SEVERITY_WARN && !f->accepted_reason;
+    }
+    return count;
+}
+
 static void verdict_set(report *r)
 {
     size_t stays = 0;
     size_t blocks = 0;
     size_t warns = report_count(r, SEVERITY_WARN);
+    size_t unread = unread_count(r);
     const char *reasons = titles(r, true, &stays);
     const char *things = titles(r, false, &blocks);
     if (stays) {
@@ -187,6 +200,12 @@ static void verdict_set(report *r)
         report_set_verdict(r, "Go after this: %s.", things);
     } else if (blocks) {
         report_set_verdict(r, "Go after these %zu things: %s.", blocks, things);
+    } else if (unread) {
+        report_set_verdict(
+            r,
+            "Go, as far as it could be read: nothing blocks, %zu thing%s could not be "
+            "read.",
+            unread, unread == 1 ? "" : "s");
     } else if (warns) {
         report_set_verdict(r, "Go: nothing blocks. %zu warning%s to be read first.", warns,
                            warns == 1 ? " is" : "s are");

@@ -7,6 +7,7 @@
 #include "audit/settings.h"
 
 #define SLOW_MAX ((size_t)10)
+#define STRANGE "the answer has another form than that of any engine"
 
 typedef struct {
     audit_facts *f;
@@ -112,20 +113,27 @@ static void sentinel_take(live_reader *r, const reply *a)
 static const struct live_question {
     const char *words[4];
     unsigned major, minor;
+    reply_kind kind; /* of the answer */
     void (*take)(live_reader *r, const reply *a);
     const char *means; /* what is not said without it */
 } questions[] = {
-    {{"CONFIG", "GET", "*"}, 2, 0, config_take, "which settings differ from their defaults"},
-    {{"CLIENT", "LIST"}, 2, 4, clients_take, "who is connected, and with what library"},
-    {{"ACL", "LIST"}, 6, 0, users_take, "which users exist and what they may do"},
-    {{"ACL", "WHOAMI"}, 6, 0, whoami_take, "as which user it was read"},
-    {{"MODULE", "LIST"}, 4, 0, modules_take, "which modules are loaded"},
-    {{"FUNCTION", "LIST"}, 7, 0, functions_take, "which function libraries exist"},
-    {{"LATENCY", "LATEST"}, 2, 8, latency_take, "which latency events there were"},
-    {{"SLOWLOG", "GET", "10"}, 2, 2, slowlog_take, "which commands are slow"},
+    {{"CONFIG", "GET", "*"},
+     2,
+     0,
+     REPLY_ARRAY,
+     config_take,
+     "which settings differ from their defaults"},
+    {{"CLIENT", "LIST"}, 2, 4, REPLY_BULK, clients_take, "who is connected, and with what library"},
+    {{"ACL", "LIST"}, 6, 0, REPLY_ARRAY, users_take, "which users exist and what they may do"},
+    {{"ACL", "WHOAMI"}, 6, 0, REPLY_BULK, whoami_take, "as which user it was read"},
+    {{"MODULE", "LIST"}, 4, 0, REPLY_ARRAY, modules_take, "which modules are loaded"},
+    {{"FUNCTION", "LIST"}, 7, 0, REPLY_ARRAY, functions_take, "which function libraries exist"},
+    {{"LATENCY", "LATEST"}, 2, 8, REPLY_ARRAY, latency_take, "which latency events there were"},
+    {{"SLOWLOG", "GET", "10"}, 2, 2, REPLY_ARRAY, slowlog_take, "which commands are slow"},
     {{"PUBSUB", "NUMSUB", "__sentinel__:hello"},
      2,
      8,
+     REPLY_ARRAY,
      sentinel_take,
      "whether a Sentinel watches the server"},
 };
@@ -145,9 +153,10 @@ static bool question_ask(live_reader *r, const struct live_question *q, err *e)
     if (r->n->version.product == ENGINE_REDIS && is_old) return true;
     arena_clear(&r->scratch);
     if (!engine_try_texts(r->server, &r->scratch, &a, e, word_count(q), q->words)) return false;
-    if (reply_is_error(a)) {
+    if (a->kind != q->kind) {
         const char *what = arena_printf(&r->f->memory, "%s %s", q->words[0], q->words[1]);
-        unread_add(r->f, r->n, what, span_show(a->text).text, q->means);
+        const char *why = reply_is_error(a) ? span_show(a->text).text : STRANGE;
+        unread_add(r->f, r->n, what, why, q->means);
         return true;
     }
     q->take(r, a);
@@ -181,11 +190,9 @@ static bool info_ask(live_reader *r, err *e)
     const reply *a = NULL;
     arena_clear(&r->scratch);
     if (!engine_try(r->server, &r->scratch, &a, e, "INFO", "all")) return false;
-    if (!reply_is_error(a)) {
-        parse_info(a->text, &r->f->memory, r->n);
-        return true;
-    }
-    unread_add(r->f, r->n, "INFO", span_show(a->text).text,
+    if (a->kind == REPLY_BULK) parse_info(a->text, &r->f->memory, r->n);
+    if (r->n->has_version) return true;
+    unread_add(r->f, r->n, "INFO", reply_is_error(a) ? span_show(a->text).text : STRANGE,
                "commands in use, memory, replication, which databases hold keys");
     return version_ask(r, e);
 }

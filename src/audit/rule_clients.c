@@ -10,6 +10,8 @@
 #define CHURN_PER_S 20
 #define LOOKS_MIN 3
 #define LIBRARIES_MAX 64
+#define VERSIONS_BYTES_MAX 200 /* of one library: shown */
+#define UNLISTED_MAX 20        /* libraries that no table has: told one by one */
 #define DOC "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/"
 #define RULES_DATE "2026-11-22"
 
@@ -164,7 +166,7 @@ static void library_add(scene *s, library *all, size_t *count, const client_grou
     l->connections += g->count;
     l->addresses++;
     const char *version = g->kind.version[0] ? g->kind.version : "not told";
-    if (strcmp(l->last_version, version) == 0) return;
+    if (strcmp(l->last_version, version) == 0 || strlen(l->versions) > VERSIONS_BYTES_MAX) return;
     l->last_version = version;
     l->versions =
         arena_printf(s->scratch, "%s%s%s", l->versions, l->versions[0] ? ", " : "", version);
@@ -216,6 +218,8 @@ static void judge_unknown(scene *s)
 {
     size_t silent = 0;
     size_t guessed = 0;
+    size_t unlisted = 0;
+    const char *last = "";
     for (size_t i = 0; i < s->groups.count; i++) {
         const client_group *g = &s->groups.items[i];
         if (g->kind.role != ROLE_APPLICATION || g->kind.has_row) continue;
@@ -224,6 +228,9 @@ static void judge_unknown(scene *s)
             guessed += g->kind.surety == SURE_GUESS ? g->count : 0;
             continue;
         }
+        if (strcmp(last, g->kind.library) == 0) continue; /* another version, user or address */
+        last = g->kind.library;
+        if (++unlisted > UNLISTED_MAX) continue;
         add(s, (finding){
                    .id = arena_printf(s->scratch, "client-unlisted:%s", g->kind.library),
                    .severity = SEVERITY_WARN,
@@ -235,6 +242,17 @@ static void judge_unknown(scene *s)
                    .action =
                        "try it: connect it to a test cache, run TestFailover under load, and see "
                        "whether it recovers without a restart",
+               });
+    }
+    if (unlisted > UNLISTED_MAX) {
+        add(s, (finding){
+                   .id = "client-unlisted",
+                   .severity = SEVERITY_WARN,
+                   .title = arena_printf(s->scratch, "%zu more libraries are not in our tables",
+                                         unlisted - UNLISTED_MAX),
+                   .evidence = "CLIENT LIST: lib-name",
+                   .consequence = "whether they follow a failover is not known",
+                   .action = "try each against a test cache with TestFailover under load",
                });
     }
     if (silent == 0) return;

@@ -10,6 +10,7 @@
 #define SECTION_ID "settings"
 #define SHOWN_MAX 80 /* bytes of a value in a line of text */
 #define LINES_SHOWN_MAX 8
+#define STRANGERS_MAX 100 /* told one by one */
 #define SENTENCE_SIZE_MAX (16 * KIB)
 
 /* Of each outcome the row of its rule; behind them the rules that are about no single verdict. */
@@ -108,6 +109,7 @@ typedef struct {
     parameter_group group;
     row_list changed, untouched;
     size_t directive_count;
+    size_t strangers;      /* names of no directive */
     bool is_first;         /* the node that was named: tables and group are its own */
     bool reads_running;    /* a directive that CONFIG GET did not name is not in this build */
     bool is_sentinel_file; /* the file configures a Sentinel, not this server */
@@ -498,12 +500,11 @@ static void stranger_report(work *w, const char *name, const char *value, const 
 {
     knowledge_directive d;
     knowledge_fate fate;
+    bool is_module = strchr(name, '.') != NULL;
     if (knowledge_directive_find(&w->node->version, name, &d)) return;
-    if (strchr(name, '.')) {
-        module_report(w, name, value, where);
-    } else if (!knowledge_fate_find(name, &fate)) {
-        unknown_report(w, name, value, where);
-    }
+    if (!is_module && knowledge_fate_find(name, &fate)) return;
+    if (w->strangers++ >= STRANGERS_MAX) return;
+    is_module ? module_report(w, name, value, where) : unknown_report(w, name, value, where);
 }
 
 static void strangers_judge(work *w)
@@ -518,6 +519,18 @@ static void strangers_judge(work *w)
         stranger_report(w, line->name, line->arguments,
                         audit_conf_place(w->facts, line->path, line->line, &w->memory));
     }
+    if (w->strangers <= STRANGERS_MAX) return;
+    report_add_finding(w->out,
+                       &(finding){.id = rows[RULE_UNKNOWN].rule,
+                                  .area = AREA,
+                                  .severity = SEVERITY_WARN,
+                                  .title = arena_printf(&w->memory, "%zu more names are not known",
+                                                        w->strangers - STRANGERS_MAX),
+                                  .evidence = "no directive of this version, nor of a module",
+                                  .where = w->facts->conf_path,
+                                  .consequence = "what they set is not judged",
+                                  .action = "is it the configuration file of another program?",
+                                  .owner = "you"});
 }
 
 /* --- nodes that differ ----------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #define PASSWORD_SIZE_MIN ((size_t)16)
 #define PASSWORD_SIZE_MAX ((size_t)128)
 #define GROUP_USERS_MAX ((size_t)100)
+#define USERS_SHOWN_MAX ((size_t)200)
 
 static const audit_rule_row rows[] = {
     {"user-access-string", DIMENSION_SCHEMA,
@@ -180,7 +181,11 @@ static void users_list(const users_judge *j)
     size_t table = report_add_table(j->r, section, "Users", COUNT_OF(columns), columns);
     const char *commands = "";
     const char *ids = "";
-    for (size_t i = 0; i < j->n->user_count; i++) {
+    size_t listed = size_min(j->n->user_count, USERS_SHOWN_MAX);
+    if (listed < j->n->user_count)
+        report_add_paragraph(j->r, section, "The first %zu of %zu users.", listed,
+                             j->n->user_count);
+    for (size_t i = 0; i < listed; i++) {
         const fact_user *u = &j->n->users[i];
         access_string a = access_string_make(u->rules, j->t, j->deployment, j->memory);
         const char *cells[] = {

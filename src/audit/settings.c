@@ -73,6 +73,9 @@ static void user_add(audit_facts *f, audit_node *n, const conf_line *line, size_
     if (parse_user(span_text(text), &f->memory, &n->users[n->user_count])) n->user_count++;
 }
 
+/* Bytes of a value that stands in several lines; further lines are one too many for any reader. */
+#define JOINED_MAX ((size_t)4096)
+
 static void file_value_add(audit_facts *f, audit_node *n, const conf_line *line)
 {
     static const char *const listed[] = {"save", "client-output-buffer-limit", "bind"};
@@ -82,7 +85,7 @@ static void file_value_add(audit_facts *f, audit_node *n, const conf_line *line)
     bool adds = false;
     for (size_t i = 0; i < COUNT_OF(listed); i++)
         adds = adds || strcmp(listed[i], s->name) == 0;
-    bool joins = adds && s->file && s->file[0] && value[0];
+    bool joins = adds && s->file && s->file[0] && value[0] && strlen(s->file) < JOINED_MAX;
     s->file = joins ? arena_printf(&f->memory, "%s %s", s->file, value) : value;
     if (s->line && adds) return; /* where it begins */
     s->line = line->line;

@@ -6,6 +6,8 @@
 #include "cli/cli_internal.h"
 #include "report/report.h"
 
+#define PAGE_LOST "the report stands on standard output; give --html a path that can be written"
+
 static unsigned terminal_width(void)
 {
     struct winsize size = {0};
@@ -16,14 +18,19 @@ static bool page_write(const report *r, const char *path, err *e)
 {
     CLEANUP(mem_free_at) char *text = report_render(r, &(report_view){.form = REPORT_HTML});
     FILE *out = fopen(path, "we");
-    if (!out) return err_sys(e, errno, "open '%s'", path);
+    if (!out) {
+        (void)err_sys(e, errno, "open '%s'", path);
+        return err_hint(e, PAGE_LOST);
+    }
     bool wrote = fputs(text, out) >= 0;
     int problem = errno;
     if (fclose(out) != 0) {
         problem = errno;
         wrote = false;
     }
-    return wrote || err_sys(e, problem, "write '%s'", path);
+    if (wrote) return true;
+    (void)err_sys(e, problem, "write '%s'", path);
+    return err_hint(e, PAGE_LOST);
 }
 
 bool report_show(const struct cli_options *o, const report *r, err *e)
@@ -38,8 +45,13 @@ bool report_show(const struct cli_options *o, const report *r, err *e)
     view.width = is_terminal ? terminal_width() : 0;
     view.full = cli_flag(o, "full");
     const char *page = cli_text(o, "html");
-    if (page && !page_write(r, page, e)) return false;
     CLEANUP(mem_free_at) char *text = report_render(r, &view);
     bool wrote = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
-    return wrote || err_sys(e, errno, "write the report");
+    if (!wrote) {
+        (void)err_sys(e, errno, "write the report");
+        (void)err_hint(e, "nothing was changed: give standard output a place with room, and run it "
+                          "again");
+        return false;
+    }
+    return !page || page_write(r, page, e);
 }
