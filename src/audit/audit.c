@@ -22,17 +22,20 @@ static void head_fill(const audit_facts *f, const knowledge_target *t, report *r
 {
     const audit_node *n = &f->nodes[0];
     uint64_t keys = 0;
+    size_t read = 0;
     assert(n); /* a collector has filled at least one */
     for (size_t i = 0; i < f->node_count; i++) {
+        read += f->nodes[i].info.size > 0;
         for (size_t d = 0; d < f->nodes[i].database_count && !f->nodes[i].is_replica; d++)
             keys += f->nodes[i].databases[d].keys;
     }
     report_add_fact(r, "Source", "%s%s", n->address, f->is_live ? "" : " (saved files)");
     report_add_fact(r, "Engine", "%s%s", engine_version_show(&n->version).text,
                     n->has_version ? "" : " (assumed)");
-    if (n->is_cluster)
-        report_add_fact(r, "Cluster", "%zu member%s read", f->node_count,
-                        f->node_count == 1 ? "" : "s");
+    if (n->is_cluster && read < f->node_count)
+        report_add_fact(r, "Cluster", "%zu of %zu members read", read, f->node_count);
+    if (n->is_cluster && read == f->node_count)
+        report_add_fact(r, "Cluster", "%zu member%s read", read, read == 1 ? "" : "s");
     if (n->info.size) report_add_fact(r, "Keys", "%" PRIu64, keys);
     if (n->whoami) report_add_fact(r, "Read as user", "%s", n->whoami);
     if (f->watched_ms) report_add_fact(r, "Watched", "%" PRId64 " s", f->watched_ms / 1000);

@@ -249,18 +249,3 @@ def test_an_interrupted_watch_still_reports(server):
     out, errors = process.communicate(timeout=20)
     assert json.loads(out)["command"] == "audit", errors
     assert time.monotonic() - begun < 10
-
-
-def test_each_member_of_a_cluster_is_read(server):
-    nodes = [server("valkey-8.0", options={"cluster-enabled": "yes", "cluster-node-timeout": 2000,
-                                           "cluster-port": free_port()}) for _ in range(3)]
-    for i, node in enumerate(nodes):
-        low, high = i * 16384 // 3, (i + 1) * 16384 // 3 - 1
-        node.client().execute_command("CLUSTER", "ADDSLOTSRANGE", low, high)
-        if i:
-            port = node.options["cluster-port"]
-            nodes[0].client().execute_command("CLUSTER", "MEET", node.host, node.port, port)
-    wait_until(lambda: all(b"cluster_state:ok" in n.cli("CLUSTER", "INFO") for n in nodes), 30, "the cluster")
-    _, report, done = audit(nodes[0])
-    assert report, done.stderr
-    assert {f["name"]: f["value"] for f in report["facts"]}["Cluster"] == "3 members read"
