@@ -348,7 +348,9 @@ static void events_judge(const command_judge *j)
             .evidence = report_printf(j->r, "notify-keyspace-events %s%s%s", events,
                                       has_patterns ? "; PSUBSCRIBE is called" : "",
                                       by_client ? "; CONFIG SET is called, perhaps to set it" : ""),
-            .where = report_printf(j->r, "CONFIG GET, INFO commandstats, %s", n->address),
+            .where = report_printf(
+                j->r, "%s; INFO commandstats, %s",
+                audit_setting_place(j->f, n, "notify-keyspace-events", j->memory), n->address),
             .consequence =
                 is_gone ? "notify-keyspace-events is fixed empty there, and PSUBSCRIBE is blocked: "
                           "sessions or jobs that wait for expiries never hear of them."
@@ -375,8 +377,8 @@ static void wait_judge(const command_judge *j)
                    .area = AREA,
                    .severity = is_gone ? SEVERITY_BLOCK : SEVERITY_WARN,
                    .title = "the application waits for replicas or for the disk",
-                   .evidence = report_printf(j->r, "WAIT: %" PRIu64 " calls, WAITAOF: %" PRIu64,
-                                             wait, wait_aof),
+                   .evidence = report_printf(
+                       j->r, "calls of WAIT: %" PRIu64 ", of WAITAOF: %" PRIu64, wait, wait_aof),
                    .where = report_printf(j->r, "INFO commandstats, %s", j->f->nodes[0].address),
                    .consequence =
                        j->t->is_serverless

@@ -31,3 +31,15 @@ const char *audit_conf_place(const audit_facts *f, const char *path, unsigned li
 {
     return arena_printf(memory, "%s:%u", path ? path : f->conf_path, line);
 }
+
+const char *
+audit_setting_place(const audit_facts *f, const audit_node *n, const char *name, arena *memory)
+{
+    for (size_t i = 0; i < n->setting_count; i++) {
+        const fact_setting *s = &n->settings[i];
+        if (strcmp(s->name, name) != 0) continue;
+        if (s->running) return arena_printf(memory, "CONFIG GET, %s", n->address);
+        if (s->file) return audit_conf_place(f, s->path, s->line, memory);
+    }
+    return NULL;
+}

@@ -176,6 +176,9 @@ typedef struct {
 
 /* The value that counts: running, else of the file; NULL when neither is known. */
 const char *audit_setting(const audit_node *n, const char *name);
+/* Where that value was read: "CONFIG GET, 10.0.0.5:6379" or "redis.conf:12"; NULL: nowhere. */
+const char *
+audit_setting_place(const audit_facts *f, const audit_node *n, const char *name, arena *memory);
 /* "redis.conf:12": a line of the configuration file (`path` NULL) or of one that it includes. */
 const char *audit_conf_place(const audit_facts *f, const char *path, unsigned line, arena *memory);
 /* INFO's field as text in the facts' memory; NULL when not read. */

@@ -159,7 +159,7 @@ static const char *calls_shown(const command_judge *j, const char *base, bool *r
         if (verdict_of(j, state_of(j, row)) != BLOCKED) continue;
         has_own = has_own || is_own(u);
         *ret_only_own = *ret_only_own && is_own(u);
-        text = arena_printf(j->memory, "%s%s%s: %" PRIu64 " calls", text, *text ? ", " : "",
+        text = arena_printf(j->memory, "%s%s%s: %" PRIu64, text, *text ? ", " : "calls of ",
                             u->name, u->calls);
     }
     return has_own ? arena_printf(j->memory, "%s; earlier audits count too", text) : text;
@@ -202,7 +202,7 @@ static void blocked_add(const command_judge *j, const command_use *u, size_t row
                                is_part ? "%s is in use with subcommands that do not exist there"
                                        : "%s is in use and does not exist there",
                                what),
-        .evidence = who ? calls : report_printf(j->r, "%s: %" PRIu64 " calls", u->name, u->calls),
+        .evidence = who ? calls : report_printf(j->r, "calls of %s: %" PRIu64, u->name, u->calls),
         .where = where_of(j),
         .consequence = answer_of(j, row),
         .owner = who ? "you: whoever runs the tool" : "the application",
@@ -236,11 +236,11 @@ static void other_add(const command_judge *j, const command_use *u, size_t row, 
                          .area = AREA,
                          .severity = kinds[v].severity,
                          .title = report_printf(j->r, "%s %s", u->name, kinds[v].title),
-                         .evidence = report_printf(j->r, "%" PRIu64 " calls", u->calls),
+                         .evidence = report_printf(j->r, "calls: %" PRIu64, u->calls),
                          .where = where_of(j),
                          .consequence = report_printf(j->r, "There: %s.%s%s", state_of(j, row),
                                                       *note ? " " : "", note),
-                         .action = kinds[v].action,
+                         .action = v == UNKNOWN && *note ? note : kinds[v].action,
                          .owner = "the application",
                          .source = knowledge_cell(t, row, "source"),
                          .date = knowledge_cell(t, row, "date")});

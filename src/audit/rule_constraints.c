@@ -513,12 +513,12 @@ static void broken_add(audit_scene *o, const condition *c)
             .title = title,
             .evidence = c->is.evidence,
             .consequence = c->constraint,
-            .action = is_of_target ? "change it before the move, or choose a node-based target"
-                      : is_blocker
-                          ? "it closes this way as it is: change that first, or take another way; "
-                            "'handover migrate' has no such condition"
-                          : "taking this way, make it true first or say what it costs; 'handover "
-                            "migrate' has no such condition",
+            .action = arena_printf(o->scratch,
+                                   is_of_target ? "change it before the move, or choose a "
+                                                  "node-based target: %s"
+                                   : is_blocker ? "change it first, or take another way: %s"
+                                                : "if you take this way: %s",
+                                   c->constraint),
             .owner = "you, for the move",
             .source = c->source,
             .date = c->date,

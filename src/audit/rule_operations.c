@@ -239,7 +239,7 @@ static void judge_persistence(audit_scene *o)
                                      !save      ? unread
                                      : has_save ? save
                                                 : "off"),
-            .where = n->address,
+            .where = audit_setting_place(o->f, n, aof ? "appendonly" : "save", o->scratch),
             .consequence =
                 has_aof || has_save
                     ? "there: replicas in other zones and one snapshot a day. What a failover "

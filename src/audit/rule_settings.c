@@ -195,9 +195,9 @@ static const char *fill(work *w, const setting_verdict *v, const char *template)
 
 static const char *where_read(work *w, const fact_setting *s)
 {
-    if (s && s->running) return arena_printf(&w->memory, "CONFIG GET, %s", w->node->address);
+    const char *place = s ? audit_setting_place(w->facts, w->node, s->name, &w->memory) : NULL;
     const char *file = w->facts->conf_path ? w->facts->conf_path : w->node->address;
-    if (s && s->file) return audit_conf_place(w->facts, s->path, s->line, &w->memory);
+    if (place) return place;
     return arena_printf(&w->memory, "%s does not name it; default of %s", file,
                         engine_version_show(&w->node->version).text);
 }

@@ -40,6 +40,7 @@ static const audit_rule_row rows[] = {
 };
 
 typedef struct {
+    const audit_facts *f;
     const audit_node *n;
     const knowledge_target *t;
     report *r;
@@ -64,6 +65,12 @@ static void finding_put(const users_judge *j, finding one)
 static const char *where_of(const users_judge *j, const char *what)
 {
     return arena_printf(j->memory, "%s, %s", what, j->n->address);
+}
+
+static const char *setting_where(const users_judge *j, const char *name)
+{
+    const char *place = audit_setting_place(j->f, j->n, name, j->memory);
+    return place ? place : where_of(j, "not named");
 }
 
 /* --- one user -------------------------------------------------------------------------------- */
@@ -271,7 +278,7 @@ static void token_judge(const users_judge *j)
                                             : "",
                                   is_odd ? "; it has characters that a token may not have" : "",
                                   fits ? "; length and characters fit" : ""),
-        .where = where_of(j, j->n->settings && j->n->info.size ? "CONFIG GET" : "the file"),
+        .where = audit_setting_place(j->f, j->n, "requirepass", j->memory),
         .consequence =
             needs_users ? "Only user groups control access there; without one the cache is open "
                           "inside the VPC."
@@ -305,7 +312,7 @@ static void tls_judge(const users_judge *j)
                       .severity = SEVERITY_WARN,
                       .title = "clients must learn TLS",
                       .evidence = report_printf(j->r, "tls-port %s", port ? port : "is not set"),
-                      .where = where_of(j, "settings"),
+                      .where = setting_where(j, port ? "tls-port" : "port"),
                       .consequence = j->t->is_serverless
                                          ? "Serverless is always TLS."
                                          : "AUTH tokens and users need TLS there. A cache without "
@@ -327,7 +334,7 @@ static void tls_judge(const users_judge *j)
                               .evidence = report_printf(j->r, "tls-auth-clients %s%s%s", asks,
                                                         is_login ? ", tls-auth-clients-user " : "",
                                                         is_login ? by_name : ""),
-                              .where = where_of(j, "settings"),
+                              .where = setting_where(j, "tls-auth-clients"),
                               .consequence = "The service authenticates itself only: it asks no "
                                              "client for a certificate, so whoever reaches the "
                                              "port is as good as anybody.",
@@ -340,7 +347,7 @@ static void tls_judge(const users_judge *j)
                                  .severity = SEVERITY_WARN,
                                  .title = "old TLS versions are allowed",
                                  .evidence = report_printf(j->r, "tls-protocols %s", versions),
-                                 .where = where_of(j, "settings"),
+                                 .where = setting_where(j, "tls-protocols"),
                                  .consequence = "The service takes TLS 1.2 and newer only.",
                                  .action = "update clients that still need an older one",
                                  .owner = "the application",
@@ -381,7 +388,7 @@ judge(const audit_facts *f, const knowledge_target *t, const audit_options *o, r
     (void)o;
     if (!f->node_count) return;
     arena memory = {0};
-    users_judge j = {.n = &f->nodes[0], .t = t, .r = r, .memory = &memory};
+    users_judge j = {.f = f, .n = &f->nodes[0], .t = t, .r = r, .memory = &memory};
     j.deployment = t->is_serverless  ? DEPLOYMENT_SERVERLESS
                    : j.n->is_cluster ? DEPLOYMENT_NODE_ENABLED
                                      : DEPLOYMENT_NODE_DISABLED;

@@ -18,7 +18,7 @@ static void an_applications_blocked_command_blocks_and_a_tools_warns(void **stat
     hand_judge(h, &audit_commands);
     hand_want(h, "command-blocked:KEYS", SEVERITY_BLOCK);
     const finding *config = hand_want(h, "command-blocked-tool:CONFIG", SEVERITY_WARN);
-    assert_holds(config->evidence, "CONFIG GET: 9 calls, CONFIG SET: 1 calls");
+    assert_holds(config->evidence, "calls of CONFIG GET: 9, CONFIG SET: 1");
     hand_want(h, "command-blocked-tool:PSYNC", SEVERITY_INFO);
     hand_want_none(h, "command-blocked-tool:BGSAVE");
     hand_free(h);
