@@ -91,7 +91,7 @@ struct option_row {
     uint64_t in_other_help; /* of these commands: another row names it, for the screen is small */
 };
 
-#define OPTION_ROW_COUNT 64
+#define OPTION_ROW_COUNT 67
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -160,6 +160,8 @@ void secrets_clear_environment(struct cli_environment *env);
 void secrets_no_core(void);
 /* The passwords of files and variables win over those inside URLs. */
 bool secrets_gather(struct cli_options *o, const struct cli_environment *env, err *e) MUST_CHECK;
+/* Asks on the terminal, without echo (prompt.c). ERR_USAGE: there is none, or nothing was given. */
+bool prompt_password(err_side side, secret *ret, err *e) MUST_CHECK;
 /* Names the other ways to give a password. */
 bool secrets_refuse_url(const struct option_row *row, err *e);
 

@@ -123,15 +123,21 @@ static bool password_file(const char *path, secret *ret, err *e)
     return good;
 }
 
-/* The order of strength: file named on the command line, variable, file named in the configuration,
- * password inside the URL that is used. */
+/* The order of strength: the terminal, file named on the command line, variable, file named in the
+ * configuration, password inside the URL that is used. */
 bool secrets_gather(struct cli_options *o, const struct cli_environment *env, err *e)
 {
     for (size_t i = 0; i < OPTION_ROW_COUNT; i++) {
         const struct option_row *row = &cli_option_rows[i];
         bool is_file = row->kind == OPTION_FILE && row->side != SIDE_NONE;
-        if (!is_file || !option_taken_by(row, o->command)) continue;
+        bool asks = row->kind == OPTION_FLAG && row->side != SIDE_NONE;
+        if (!(is_file || asks) || !option_taken_by(row, o->command)) continue;
         secret *password = &o->passwords[row->side];
+        if (asks) { /* behind the files, so that it wins */
+            if (o->values[i].origin == ORIGIN_NONE) continue;
+            if (!prompt_password(row->side, password, e)) return false;
+            continue;
+        }
         span variable = secret_span(&env->passwords[row->side]);
         bool named = o->values[i].origin != ORIGIN_NONE;
         bool file_wins = o->values[i].origin == ORIGIN_COMMAND_LINE || !variable.size;
