@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli_internal.h"
+#include "cli/repair.h"
 #include "cli/urls.h"
 #include "journal/journal.h"
 #include "verify/print.h"
@@ -64,6 +65,35 @@ static bool result_print(const struct cli_options *o, const verify_result *r, er
     return verify_print_json(r, stdout) || err_set(e, ERR_IO, "the result could not be written");
 }
 
+/* Compares; what differs is repaired when that was asked for, and all compared again. */
+static bool compare(const struct cli_options *o,
+                    verify_options *options,
+                    verify_result *result,
+                    int64_t *ret_begun_ms,
+                    err *e)
+{
+    repair_list list = {0};
+    bool repairs = cli_flag(o, "repair");
+    *ret_begun_ms = clock_wall_ms();
+    if (repairs) {
+        options->difference = repair_note;
+        options->difference_context = &list;
+    }
+    bool good = (!repairs || repair_begin(&list, cli_text(o, "workdir"), e)) &&
+                verify_run(options, result, e);
+    if (options->progress) log_status(NULL);
+    if (good && list.count > 0) {
+        verify_result_clear(result);
+        options->difference = NULL;
+        good = repair_run(&list, e);
+        *ret_begun_ms = clock_wall_ms();
+        good = good && verify_run(options, result, e);
+        if (options->progress) log_status(NULL);
+    }
+    repair_end(&list);
+    return good;
+}
+
 bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
 {
     engine_url source = {0};
@@ -77,9 +107,8 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
                               .stop = &stop_asked};
     if (isatty(STDERR_FILENO) && !cli_flag(o, "quiet")) options.progress = progress_draw;
     signals_take();
-    int64_t begun_ms = clock_wall_ms();
-    bool done = verify_run(&options, &result, e);
-    if (options.progress) log_status(NULL);
+    int64_t begun_ms = 0;
+    bool done = compare(o, &options, &result, &begun_ms, e);
     const char *workdir = cli_text(o, "workdir");
     done = done && result_print(o, &result, e) &&
            (!workdir || result_note(workdir, begun_ms, &result, e));

@@ -107,6 +107,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "the source keeps refusing writes"},
     {"ttl-tolerance", "DURATION", OPTION_DURATION, FOR(VERIFY), .fallback = "1s", .min = 0,
      .max = DAY_MS, .help = "TTLs may differ by this much"},
+    {"repair", NULL, OPTION_FLAG, FOR(VERIFY), .command_line_only = true,
+     .help = "have the running move copy what differs, compare again"},
     {"rounds", "N", OPTION_COUNT, FOR(VERIFY), .fallback = "5", .min = 1, .max = 100,
      .help = "how often differences are looked at again"},
     {"conf", "FILE", OPTION_FILE, FOR(AUDIT),

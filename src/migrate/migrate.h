@@ -72,7 +72,8 @@ bool migrate_quarantine_retry(const char *workdir,
                               size_t count,
                               uint64_t *ret_refused,
                               err *e) MUST_CHECK;
-/* The running move copies these keys again by value, through its link. */
+/* The running move copies these keys again by value, through its link. Of no key: whether there is
+ * one. */
 typedef struct {
     int db;
     span key;

@@ -289,8 +289,9 @@ bool migrate_quarantine_retry(
 bool migrate_copy(
     const char *workdir, const migrate_key *keys, size_t count, uint64_t *ret_refused, err *e)
 {
+    size_t from = 0;
     *ret_refused = 0;
-    for (size_t from = 0; from < count; from += KEYS_PER_ORDER) {
+    do {
         json_t *list = json_array();
         char *text = NULL;
         move_order order = {.kind = ORDER_COPY, .list = list};
@@ -306,6 +307,7 @@ bool migrate_copy(
         free(text);
         json_decref(list);
         if (!good) return false;
-    }
+        from += KEYS_PER_ORDER;
+    } while (from < count);
     return true;
 }

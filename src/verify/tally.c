@@ -47,6 +47,7 @@ void tally_note(verify *v, verify_class class, int db, span key, const char *det
 {
     verify_result *r = v->result;
     size_t same = 0;
+    if (v->o->difference) v->o->difference(v->o->difference_context, class, db, key);
     for (size_t i = 0; i < r->example_count; i++)
         same += r->examples[i].class == class;
     if (same >= VERIFY_EXAMPLES_MAX) return;

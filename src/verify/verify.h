@@ -33,6 +33,10 @@ typedef struct {
     const volatile sig_atomic_t *stop; /* NULL: none; set: the run ends with ERR_STOPPED */
     void (*progress)(void *context, const verify_progress *p); /* NULL: none; a few per second */
     void *progress_context;
+    /* NULL: none; called for each key that stays different, once, with its whole name. `db` -1: the
+     * name of a function library. */
+    void (*difference)(void *context, verify_class class, int db, span key);
+    void *difference_context;
 } verify_options;
 
 typedef struct {

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import threading
 import time
@@ -80,6 +81,47 @@ def test_every_planted_difference_is_found_while_10_000_writes_a_second_run(foll
         assert {kind: n for kind, n in report["differences"].items() if n and kind != "expired-not-reaped"} == DAMAGED, done.stdout
         # The list is cut off per class; a key in it that nobody damaged would be a false alarm.
         assert {d["key"] for d in report["examples"]} <= {key for c in PLANTS for key in damaged_keys(c)}, done.stdout
+
+
+def test_what_was_planted_is_repaired_through_the_running_move_under_writes(following, migration):
+    with following.target.client() as t:
+        t.response_callbacks.clear()
+        for command in PLANTS:
+            t.execute_command(*command)
+    with Workload(following.source, then=following.target, seed=35, rate=2000) as writer:
+        writer.wait_writes(1000)
+        done = tool.handover("verify", "--source", following.source.url, "--target", following.target.url, "--workdir", migration.workdir,
+                             "--repair", source=following.source, target=following.target, deadline_s=120)
+        assert done.returncode == tool.DONE and done.stdout.strip().endswith("equal"), done.stdout + done.stderr
+        copied = int(re.search(r"repair: (\d+) keys copied again", done.stderr)[1])
+        assert copied >= 24 and "copied again: '" in done.stderr, done.stderr  # one that only lagged may be among them
+        report = writer.stop()
+        migration.wait_caught_up()
+        assert report["wrong"] == [] and writer.check(following.source) == []
+    assert reader.compare(following.source, following.target, held_allowed=True) == []
+    assert migration.status()["quarantine"]["keys"] == 0
+
+
+def test_a_repair_needs_a_move_that_runs(following, migration):
+    words = ["verify", "--source", following.source.url, "--target", following.target.url, "--repair"]
+    done = tool.handover(*words, source=following.source, target=following.target)
+    assert done.returncode == tool.USAGE and "--workdir" in done.stderr
+    migration.kill()
+    done = tool.handover(*words, "--workdir", migration.workdir, source=following.source, target=following.target)
+    assert done.returncode == tool.USAGE and "migrate run --workdir" in done.stderr
+
+
+def test_a_repair_leaves_what_a_merge_is_to_keep(pair):
+    pair.target.client().set("theirs", "kept")
+    with tool.Migration(pair.source, pair.target, list(tool.MERGE_TARGET)) as move:
+        pair.source.client().set("ours", "1")
+        move.start()
+        move.wait_caught_up()
+        pair.target.client().set("ours", "2")
+        done = tool.handover("verify", "--source", pair.source.url, "--target", pair.target.url, "--workdir", move.workdir, "--repair",
+                             source=pair.source, target=pair.target)
+        assert done.returncode == tool.FINDINGS, done.stdout + done.stderr  # theirs is extra, and stays
+        assert pair.target.client().mget("ours", "theirs") == [b"1", b"kept"]
 
 
 def test_the_changed_owner_of_one_pending_entry_is_found(following):
