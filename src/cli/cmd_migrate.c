@@ -52,6 +52,7 @@ static void run_options(const struct cli_options *o, migrate_options *ret)
     ret->cutover_deadline_ms = cli_duration_ms(o, "cutover-deadline");
     ret->lag_max_ms = cli_duration_ms(o, "lag-max");
     ret->switch_hook = cli_text(o, "switch-hook");
+    ret->hooks = cli_text(o, "hooks");
     ret->throttle = limits_read(o);
     ret->throttle_file = cli_text(o, "throttle-file");
     ret->verify_run = cmd_verify_for_move;

@@ -9,10 +9,10 @@
 #include "migrate/facts.h"
 #include "migrate/gate.h"
 #include "migrate/hook.h"
+#include "migrate/hooks.h"
 
 #define DRAIN_MS 1000
 #define REPLICAS_MS 1000
-#define HOOK_TIMEOUT_MS 60000
 #define KILL_GRACE_US 200000
 #define FENCE_HOST "127.0.0.1"
 #define FENCE_PORT 1
@@ -190,7 +190,7 @@ static bool step_check(attempt *a, err *e)
            (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
            move_source(m, e) && move_target(m, e) && checkpoint_is_there(m, e) &&
            (a->order->skip_network || m->options->skip_network || gate_network(m, e)) &&
-           fence_address_is_free(m, e);
+           fence_address_is_free(m, e) && hooks_before(m, HOOK_CUTOVER, e);
 }
 
 /* Until the hold a renewal may be in flight for as long as the lag; under it nothing is renewed. */
@@ -446,6 +446,7 @@ static bool cutover_missed(attempt *a, err *e)
     if (!attempt_undo(a, &second)) log_error("taking the cutover back: %s", second.text);
     if (!back_to_following(a->m, "cutover taken back", &fenced, &second))
         log_error("%s", second.text);
+    hooks_after(a->m, HOOK_CUTOVER, false); /* writes go on by now */
     if (!fenced) {
         return err_hint(
             e, "nothing is lost: writes go on at the source and the link follows; try again");
@@ -495,7 +496,9 @@ bool cutover_run(move *m, const cutover_order *order, err *e)
         return strict_again(m);
     }
     if (!change_keep(m, CHANGE_PAUSE, e)) return false;
-    return numbers_note(&a, e) && switched(m, e);
+    if (!numbers_note(&a, e) || !switched(m, e)) return false;
+    hooks_after(m, HOOK_CUTOVER, true);
+    return true;
 }
 
 bool cutover_force(move *m, err *e)
@@ -504,7 +507,9 @@ bool cutover_force(move *m, err *e)
     err ignored = {0};
     /* The hold has ended by itself by now; UNPAUSE and KILL are for stragglers. */
     if (!step_let_go(&a, &ignored) || !step_kill(&a, &ignored)) log_warn("%s", ignored.text);
-    return change_keep(m, CHANGE_PAUSE, e) && switched(m, e);
+    if (!change_keep(m, CHANGE_PAUSE, e) || !switched(m, e)) return false;
+    hooks_after(m, HOOK_CUTOVER, true);
+    return true;
 }
 
 bool cutover_undo(move *m, err *e)

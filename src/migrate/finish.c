@@ -8,6 +8,7 @@
 #include "migrate/changes.h"
 #include "migrate/control.h"
 #include "migrate/cutover.h"
+#include "migrate/hooks.h"
 
 /* Before anything is touched: a move that is fenced or switched has clients on their way. */
 static bool abort_is_possible(move *m, err *e)
@@ -24,7 +25,7 @@ static bool abort_is_possible(move *m, err *e)
 bool finish_abort(move *m, char **ret_text, err *e)
 {
     release_result held = {0};
-    if (!abort_is_possible(m, e)) return false;
+    if (!abort_is_possible(m, e) || !hooks_before(m, HOOK_ABORT, e)) return false;
     move_link_stop(m);
     if (!change_undo(m, CHANGE_FENCE, e) || !change_undo(m, CHANGE_PAUSE, e) ||
         !change_undo(m, CHANGE_TARGET_POLICY, e) || !move_target(m, e) ||
@@ -36,6 +37,7 @@ bool finish_abort(move *m, char **ret_text, err *e)
                         "%" PRIu64 " of its keys with a held expiry (they do not expire)",
                         held.held);
     assert(size > 0);
+    hooks_after(m, HOOK_ABORT, true);
     return true;
 }
 
@@ -110,7 +112,7 @@ static bool finish_steps(move *m, bool keep_fence, err *e)
     bool fenced = false;
     if (!change_is_open(m, CHANGE_FENCE, &fenced, e)) return false;
     if (fenced && !keep_fence && !source_is_left(m, e)) return false;
-    if (!held_are_none(m, e)) return false;
+    if (!hooks_before(m, HOOK_FINISH, e) || !held_are_none(m, e)) return false;
     if (fenced && keep_fence && !change_keep(m, CHANGE_FENCE, e)) return false;
     return change_undo(m, CHANGE_FENCE, e) && change_undo(m, CHANGE_PAUSE, e) &&
            change_undo(m, CHANGE_TARGET_POLICY, e) && change_undo(m, CHANGE_CHECKPOINT, e) &&
@@ -148,6 +150,7 @@ bool migrate_finish(const migrate_options *o, bool keep_fence, err *e)
     } else if (good) {
         good = finish_steps(&m, keep_fence, e);
         if (good) finish_say(&m, keep_fence);
+        if (good) hooks_after(&m, HOOK_FINISH, true);
         if (good) finish_clean(o->workdir);
     }
     move_close(&m);

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define POLL_US 500
-#define VARIABLES 6
+#define VARIABLES 7
 
 extern char **environ;
 
@@ -38,6 +38,7 @@ static char **environment_make(arena *memory, const hook *h)
     out[used++] = arena_printf(memory, "HANDOVER_TARGET_HOST=%s", h->target_host);
     out[used++] = arena_printf(memory, "HANDOVER_TARGET_PORT=%u", h->target_port);
     out[used++] = arena_printf(memory, "HANDOVER_WORKDIR=%s", h->workdir);
+    if (h->result) out[used++] = arena_printf(memory, "HANDOVER_RESULT=%s", h->result);
     return out;
 }
 

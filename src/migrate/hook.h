@@ -5,6 +5,7 @@
 typedef struct {
     const char *file;
     const char *phase;       /* HANDOVER_PHASE */
+    const char *result;      /* HANDOVER_RESULT; NULL: none */
     const char *source_host; /* HANDOVER_SOURCE_HOST, _PORT */
     const char *target_host;
     uint16_t source_port;

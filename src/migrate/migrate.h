@@ -43,6 +43,7 @@ typedef struct {
     int64_t cutover_deadline_ms;
     int64_t lag_max_ms;
     const char *switch_hook;   /* a file; NULL: none */
+    const char *hooks;         /* a directory; NULL: as the move knows it */
     throttle_limits throttle;  /* -1: as the move knows it, 0: no limit */
     const char *throttle_file; /* NULL: "throttle" in the work directory */
     progress_kind progress;

@@ -4,6 +4,8 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "migrate/hooks.h"
 
 static bool connect_to(move *m, const engine_url *url, err_side side, engine **at, err *e)
 {
@@ -128,6 +130,23 @@ static bool link_id_note(move *m, err *e)
     return journal_set(m->journal, "link_id", m->link_id, e);
 }
 
+/* The directory as given now, or as the journal knows it: 'finish' runs hooks too. */
+static bool hooks_note(move *m, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *known = NULL;
+    if (m->options->hooks) {
+        if (!hooks_check(m->options->hooks, e)) return false;
+        m->hooks = realpath(m->options->hooks, NULL);
+        if (!m->hooks) return err_sys(e, errno, "open '%s'", m->options->hooks);
+        return journal_set(m->journal, "hooks", m->hooks, e);
+    }
+    if (!journal_get(m->journal, "hooks", &memory, &known, e)) return false;
+    if (!known) return true;
+    m->hooks = mem_text(span_text(known));
+    return hooks_check(m->hooks, e);
+}
+
 bool move_open(move *m, const migrate_options *o, bool create, err *e)
 {
     *m = (move){.options = o, .eta_s = -1};
@@ -142,7 +161,7 @@ bool move_open(move *m, const migrate_options *o, bool create, err *e)
     bool done = journal_open(o->workdir, create, &m->journal, e) && journal_lock(m->journal, e);
     done = done && server_note(m, "source", &o->source, &m->source_url, &m->source_text, e) &&
            server_note(m, "target", &o->target, &m->target_url, &m->target_text, e) &&
-           link_id_note(m, e);
+           link_id_note(m, e) && hooks_note(m, e);
     if (!done) move_close(m);
     return done;
 }
@@ -157,6 +176,7 @@ void move_close(move *m)
     engine_url_clear(&m->target_url);
     free(m->source_text);
     free(m->target_text);
+    free(m->hooks);
     (void)pthread_cond_destroy(&m->changed);
     (void)pthread_mutex_destroy(&m->lock);
 }

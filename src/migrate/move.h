@@ -49,6 +49,7 @@ typedef struct {
     engine_url target_url;
     char *source_text; /* for people */
     char *target_text;
+    char *hooks; /* a directory; NULL: none */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -10,6 +10,7 @@
 #include "migrate/facts.h"
 #include "migrate/finish.h"
 #include "migrate/hook.h"
+#include "migrate/hooks.h"
 #include "migrate/preflight.h"
 #include "migrate/progress.h"
 #include "migrate/quarantine.h"
@@ -194,7 +195,12 @@ static bool state_follow(runner *r, const link_status *s, err *e)
         if (!move_enter(&r->m, JOURNAL_SNAPSHOT, state_reason(JOURNAL_SNAPSHOT), e)) return false;
         if (!journal_state_may_follow(JOURNAL_SNAPSHOT, JOURNAL_SNAPSHOT, want)) return true;
     }
-    return move_enter(&r->m, want, state_reason(want), e);
+    if (!move_enter(&r->m, want, state_reason(want), e)) return false;
+    bool copied = row.state == JOURNAL_SNAPSHOT || row.state == JOURNAL_CHECKED;
+    if (copied && want == JOURNAL_CATCHING_UP) hooks_after(&r->m, HOOK_SNAPSHOT, true);
+    if (row.state == JOURNAL_CATCHING_UP && want == JOURNAL_IN_SYNC)
+        hooks_after(&r->m, HOOK_IN_SYNC, true);
+    return true;
 }
 
 static bool status_store(runner *r, err *e)
@@ -283,8 +289,11 @@ static bool verifier_result(runner *r, err *e)
         return true;
     }
     r->verified = true;
-    return journal_quarantine_clear(r->m.journal, v->begun_ms, e) &&
-           move_enter(&r->m, JOURNAL_VERIFIED, state_reason(JOURNAL_VERIFIED), e);
+    if (!journal_quarantine_clear(r->m.journal, v->begun_ms, e) ||
+        !move_enter(&r->m, JOURNAL_VERIFIED, state_reason(JOURNAL_VERIFIED), e))
+        return false;
+    hooks_after(&r->m, HOOK_VERIFY, true);
+    return true;
 }
 
 static void summary_print(runner *r, const link_status *s)
@@ -504,7 +513,7 @@ static void dry_run_print(move *m, const preflight_result *p)
         "  target     CLIENT LIST, CLIENT KILL ID of this link's earlier connections; GET and SET "
         "handover:checkpoint:%s in db 0\n",
         m->link_id);
-    printf("  target     snapshot: SET .. PXAT, RESTORE .. REPLACE ABSTTL, FUNCTION LOAD REPLACE; "
+    printf("  target     snapshot: MSET, SET .. PXAT, RESTORE .. REPLACE, FUNCTION LOAD REPLACE; "
            "expiries within %" PRId64 " s held (+2^45 ms)\n",
            m->options->hold_horizon_ms / 1000);
     printf("  target     stream: MULTI, up to 1000 commands, SET checkpoint, EXEC\n");
@@ -537,7 +546,8 @@ static bool preflight(runner *r, journal_state now, err *e)
         r->over = true;
         return true;
     }
-    return change_plan_once(&r->m, CHANGE_CHECKPOINT, NULL, e) && target_config(r, p, e) &&
+    return hooks_before(&r->m, HOOK_SNAPSHOT, e) &&
+           change_plan_once(&r->m, CHANGE_CHECKPOINT, NULL, e) && target_config(r, p, e) &&
            (now == JOURNAL_CHECKED ||
             move_enter(&r->m, JOURNAL_CHECKED, "the preflight found nothing against it", e));
 }
