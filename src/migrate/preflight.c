@@ -173,6 +173,7 @@ static const right source_rights[] = {
     RIGHT("PSYNC", "?", "-1"),
     RIGHT("REPLCONF", "ACK", "0"),
     RIGHT("INFO", "replication"),
+    RIGHT("SELECT", "0"),
     RIGHT("SCAN", "0"),
     RIGHT("DUMP", "k"),
     RIGHT("TIME"),

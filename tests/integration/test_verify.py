@@ -92,7 +92,7 @@ def test_what_was_planted_is_repaired_through_the_running_move_under_writes(foll
         writer.wait_writes(1000)
         done = tool.handover("verify", "--source", following.source.url, "--target", following.target.url, "--workdir", migration.workdir,
                              "--repair", source=following.source, target=following.target, deadline_s=120)
-        assert done.returncode == tool.DONE and done.stdout.strip().endswith("equal"), done.stdout + done.stderr
+        assert done.returncode in (tool.DONE, tool.FINDINGS), done.stdout + done.stderr  # a hot key may end as unsettled
         copied = int(re.search(r"repair: (\d+) keys copied again", done.stderr)[1])
         assert copied >= 24 and "copied again: '" in done.stderr, done.stderr  # one that only lagged may be among them
         report = writer.stop()
@@ -100,6 +100,8 @@ def test_what_was_planted_is_repaired_through_the_running_move_under_writes(foll
         assert report["wrong"] == [] and writer.check(following.source) == []
     assert reader.compare(following.source, following.target, held_allowed=True) == []
     assert migration.status()["quarantine"]["keys"] == 0
+    code, _, done = tool.verify(following.source, following.target, *EXACT)
+    assert code == tool.DONE, done.stdout + done.stderr
 
 
 def test_a_repair_needs_a_move_that_runs(following, migration):
