@@ -44,6 +44,7 @@ static void run_options(const struct cli_options *o, migrate_options *ret)
     ret->policy = (target_policy)choice_of(o, "target-policy", policies);
     ret->progress = (progress_kind)choice_of(o, "progress", progresses);
     ret->flush_pass = cli_is(o, "flush-policy", "pass");
+    ret->allow_source_config = cli_flag(o, "allow-source-config");
     ret->allow_target_config = cli_flag(o, "allow-target-config");
     ret->accepted_count = cli_list(o, "accept", &ret->accepted);
     ret->spool_bytes_max = cli_size(o, "spool-max");

@@ -1,36 +1,49 @@
 #include "migrate/changes.h"
 
 #include "base/log.h"
+#include "migrate/setting.h"
 
-typedef bool change_undo_run(move *m, const char *argument, err *e);
+/* ret_left: nothing was taken back, because what stands there is not ours. */
+typedef bool change_undo_run(move *m, const char *argument, bool *ret_left, err *e);
 
-static bool undo_fence(move *m, const char *argument, err *e)
+static bool undo_fence(move *m, const char *argument, bool *ret_left, err *e)
 {
     (void)argument;
+    (void)ret_left;
     CLEANUP(arena_clear) arena memory = {0};
     const reply *r = NULL;
     return move_source(m, e) && engine_ask(m->source, &memory, &r, e, "REPLICAOF", "NO", "ONE");
 }
 
-static bool undo_pause(move *m, const char *argument, err *e)
+static bool undo_pause(move *m, const char *argument, bool *ret_left, err *e)
 {
     (void)argument;
+    (void)ret_left;
     CLEANUP(arena_clear) arena memory = {0};
     const reply *r = NULL;
     return move_source(m, e) && engine_ask(m->source, &memory, &r, e, "CLIENT", "UNPAUSE");
 }
 
-static bool undo_target_policy(move *m, const char *argument, err *e)
+static bool undo_limits(move *m, const char *argument, bool *ret_left, err *e)
 {
-    CLEANUP(arena_clear) arena memory = {0};
-    const reply *r = NULL;
-    return move_target(m, e) &&
-           engine_ask(m->target, &memory, &r, e, "CONFIG", "SET", "maxmemory-policy", argument);
+    return move_source(m, e) &&
+           setting_undo(m->source, "client-output-buffer-limit", argument, ret_left, e);
 }
 
-static bool undo_checkpoint(move *m, const char *argument, err *e)
+static bool undo_backlog(move *m, const char *argument, bool *ret_left, err *e)
+{
+    return move_source(m, e) && setting_undo(m->source, "repl-backlog-size", argument, ret_left, e);
+}
+
+static bool undo_policy(move *m, const char *argument, bool *ret_left, err *e)
+{
+    return move_target(m, e) && setting_undo(m->target, "maxmemory-policy", argument, ret_left, e);
+}
+
+static bool undo_checkpoint(move *m, const char *argument, bool *ret_left, err *e)
 {
     (void)argument;
+    (void)ret_left;
     return move_target(m, e) && link_checkpoint_delete(m->target, m->link_id, e);
 }
 
@@ -47,8 +60,13 @@ static const struct change_row {
      "fence taken away (REPLICAOF NO ONE): it takes writes again", undo_fence},
     {CHANGE_PAUSE, SIDE_SOURCE, "pause", "writes held with CLIENT PAUSE WRITE",
      "hold taken away (CLIENT UNPAUSE)", undo_pause},
+    {CHANGE_SOURCE_LIMITS, SIDE_SOURCE, "client-output-buffer-limit",
+     "client-output-buffer-limit of replicas raised", "client-output-buffer-limit set back",
+     undo_limits},
+    {CHANGE_SOURCE_BACKLOG, SIDE_SOURCE, "repl-backlog-size", "repl-backlog-size raised",
+     "repl-backlog-size set back", undo_backlog},
     {CHANGE_TARGET_POLICY, SIDE_TARGET, "maxmemory-policy", "maxmemory-policy set to noeviction",
-     "maxmemory-policy set back", undo_target_policy},
+     "maxmemory-policy set back", undo_policy},
     {CHANGE_CHECKPOINT, SIDE_TARGET, "checkpoint", "bookkeeping key handover:checkpoint:* written",
      "bookkeeping key deleted", undo_checkpoint},
 };
@@ -102,10 +120,12 @@ static bool change_close(move *m, change_kind kind, bool undo, err *e)
             if (!journal_change_kept(m->journal, open[i].id, e)) return false;
             continue;
         }
-        if (!row->undo(m, open[i].undo_argument, e))
+        bool left = false;
+        if (!row->undo(m, open[i].undo_argument, &left, e))
             return err_wrap(e, "taking back: %s", row->what);
-        if (!journal_change_undone(m->journal, open[i].id, e)) return false;
-        if (kind != CHANGE_PAUSE)
+        if (!(left ? journal_change_kept : journal_change_undone)(m->journal, open[i].id, e))
+            return false;
+        if (kind != CHANGE_PAUSE && !left)
             log_info("%s: %s", row->side == SIDE_SOURCE ? "source" : "target", row->undone);
     }
     return true;
@@ -114,6 +134,12 @@ static bool change_close(move *m, change_kind kind, bool undo, err *e)
 bool change_undo(move *m, change_kind kind, err *e)
 {
     return change_close(m, kind, true, e);
+}
+
+bool change_undo_settings(move *m, err *e)
+{
+    return change_undo(m, CHANGE_SOURCE_LIMITS, e) && change_undo(m, CHANGE_SOURCE_BACKLOG, e) &&
+           change_undo(m, CHANGE_TARGET_POLICY, e);
 }
 
 bool change_keep(move *m, change_kind kind, err *e)

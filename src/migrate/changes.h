@@ -6,13 +6,15 @@
 #include "migrate/move.h"
 
 typedef enum {
-    CHANGE_FENCE,         /* REPLICAOF nowhere on the source */
-    CHANGE_PAUSE,         /* CLIENT PAUSE on the source: ends by itself */
-    CHANGE_TARGET_POLICY, /* maxmemory-policy noeviction on the target */
-    CHANGE_CHECKPOINT,    /* our key on the target */
+    CHANGE_FENCE,          /* REPLICAOF nowhere on the source */
+    CHANGE_PAUSE,          /* CLIENT PAUSE on the source: ends by itself */
+    CHANGE_SOURCE_LIMITS,  /* client-output-buffer-limit of replicas on the source */
+    CHANGE_SOURCE_BACKLOG, /* repl-backlog-size on the source */
+    CHANGE_TARGET_POLICY,  /* maxmemory-policy noeviction on the target */
+    CHANGE_CHECKPOINT,     /* our key on the target */
 } change_kind;
 
-/* Notes it; `argument` goes into the undo (the old policy). */
+/* Notes it; `argument` goes into the undo (the setting's values). */
 bool change_plan(move *m, change_kind kind, const char *argument, int64_t *ret_id, err *e)
     MUST_CHECK;
 /* The same, unless one of that kind is open already. */
@@ -21,5 +23,7 @@ bool change_plan_once(move *m, change_kind kind, const char *argument, err *e) M
 bool change_is_open(move *m, change_kind kind, bool *ret, err *e) MUST_CHECK;
 /* Takes back all open changes of this kind; says so. */
 bool change_undo(move *m, change_kind kind, err *e) MUST_CHECK;
+/* The same for every setting that was changed with consent. */
+bool change_undo_settings(move *m, err *e) MUST_CHECK;
 /* Leaves them, on purpose. */
 bool change_keep(move *m, change_kind kind, err *e) MUST_CHECK;

@@ -28,7 +28,7 @@ bool finish_abort(move *m, char **ret_text, err *e)
     if (!abort_is_possible(m, e) || !hooks_before(m, HOOK_ABORT, e)) return false;
     move_link_stop(m);
     if (!change_undo(m, CHANGE_FENCE, e) || !change_undo(m, CHANGE_PAUSE, e) ||
-        !change_undo(m, CHANGE_TARGET_POLICY, e) || !move_target(m, e) ||
+        !change_undo_settings(m, e) || !move_target(m, e) ||
         !release_sweep(m->target, true, &held, e) || !change_undo(m, CHANGE_CHECKPOINT, e) ||
         !move_enter(m, JOURNAL_ABORTED, "by the operator", e))
         return false;
@@ -115,7 +115,7 @@ static bool finish_steps(move *m, bool keep_fence, err *e)
     if (!hooks_before(m, HOOK_FINISH, e) || !held_are_none(m, e)) return false;
     if (fenced && keep_fence && !change_keep(m, CHANGE_FENCE, e)) return false;
     return change_undo(m, CHANGE_FENCE, e) && change_undo(m, CHANGE_PAUSE, e) &&
-           change_undo(m, CHANGE_TARGET_POLICY, e) && change_undo(m, CHANGE_CHECKPOINT, e) &&
+           change_undo_settings(m, e) && change_undo(m, CHANGE_CHECKPOINT, e) &&
            move_enter(m, JOURNAL_FINISHED, "every change was taken back", e);
 }
 

@@ -34,6 +34,7 @@ typedef struct {
     bool dry_run;
     target_policy policy;
     bool flush_pass;
+    bool allow_source_config; /* settings may be changed for the time of the move */
     bool allow_target_config;
     const char *const *accepted; /* ids of preflight reasons the operator takes on */
     size_t accepted_count;

@@ -303,23 +303,28 @@ static void check_databases(facts *f, const char *id)
     }
 }
 
+static void setting_plan(facts *f, change_kind kind, const setting_change *c)
+{
+    preflight_result *r = f->result;
+    assert(r->setting_count < COUNT_OF(r->settings));
+    r->settings[r->setting_count++] = (struct preflight_setting){kind, *c};
+}
+
 static void check_eviction(facts *f, const char *id)
 {
     span policy = {0};
+    setting_change c = {"maxmemory-policy", SIDE_TARGET, "", "noeviction"};
     if (!info_text(f->target.info, "maxmemory_policy", &policy)) return;
-    size_t size = size_min(policy.size, sizeof f->result->target_policy - 1);
-    memcpy(f->result->target_policy, policy.at, size);
-    f->result->target_policy[size] = '\0';
+    (void)snprintf(c.old, sizeof c.old, "%.95s", span_show(policy).text);
     if (span_is(policy, "noeviction")) return;
     if (f->m->options->allow_target_config) {
-        f->result->target_policy_changes = true;
+        setting_plan(f, CHANGE_TARGET_POLICY, &c);
         return;
     }
     refuse(f, id,
            "set it to noeviction until the cutover (on ElastiCache in the parameter group), or let "
            "the tool do it with '--allow-target-config'; 'finish' sets it back",
-           "the target may evict on its own account: maxmemory-policy is '%s'",
-           f->result->target_policy);
+           "the target may evict on its own account: maxmemory-policy is '%s'", c.old);
 }
 
 /* What an expiry costs, held or not, beside what the engine counts as data (measured). */
@@ -345,24 +350,44 @@ static void check_target_memory(facts *f, const char *id)
            bytes_show(expiries).text, f->source.expiring);
 }
 
-/* "normal 0 0 0 slave 268435456 67108864 60 pubsub …": the three numbers behind slave/replica. */
-static bool replica_limits(facts *f, uint64_t ret[3])
+/* A raised buffer is memory the source may need beside all it has. */
+static bool source_has_memory(facts *f, double bytes)
 {
-    span text = facts_config(f, f->m->source, "client-output-buffer-limit");
-    span word;
-    while (span_cut(&text, ' ', &word)) {
-        if (!span_is(word, "slave") && !span_is(word, "replica")) continue;
-        for (int i = 0; i < 3; i++)
-            if (!span_cut(&text, ' ', &word) || !span_to_u64(word, &ret[i])) return false;
-        return true;
-    }
-    return false;
+    double machine = (double)info_number(&f->source, "total_system_memory");
+    double used = (double)info_number(&f->source, "used_memory_rss");
+    return machine == 0 || bytes <= machine - used;
+}
+
+/* Twice what the arithmetic asks for, in whole MiB: the rate was measured for a moment only. */
+static uint64_t raised(double need)
+{
+    return ((uint64_t)(2 * need) / MIB + 1) * MIB;
+}
+
+/* Whether the limits of the replica buffer can be planned to be raised. */
+static bool output_buffer_plan(facts *f, const setting_change *now, double need, uint64_t seconds)
+{
+    setting_change c = *now;
+    uint64_t limit = raised(need);
+    if (!f->m->options->allow_source_config || !source_has_memory(f, (double)limit)) return false;
+    (void)snprintf(c.wanted, sizeof c.wanted, "replica %" PRIu64 " %" PRIu64 " %" PRIu64, limit,
+                   limit, seconds);
+    setting_plan(f, CHANGE_SOURCE_LIMITS, &c);
+    return true;
 }
 
 static void check_output_buffer(facts *f, const char *id)
 {
-    uint64_t limits[3] = {0};
-    if (!replica_limits(f, limits)) return;
+    setting_change now = {.name = "client-output-buffer-limit", .side = SIDE_SOURCE};
+    uint64_t limits[3] = {0}; /* hard, soft, seconds */
+    err ignored;
+    if (!setting_read(f->m->source, now.name, now.old, &ignored)) return;
+    span rest = span_text(now.old);
+    span word;
+    (void)span_cut(&rest, ' ', &word); /* "replica" */
+    for (size_t i = 0; i < COUNT_OF(limits); i++)
+        if (!span_cut(&rest, ' ', &word) || !span_to_u64(word, &limits[i])) return;
+    uint64_t seconds_limit = limits[2];
     /* From 7.0 on the buffer and the backlog are one memory, and a lower limit is not enforced. */
     uint64_t backlog = info_number(&f->source, "repl_backlog_size");
     for (int i = 0; i < 2 && engine_version_at_least(&f->m->source_version, 7, 0); i++)
@@ -371,11 +396,14 @@ static void check_output_buffer(facts *f, const char *id)
     double seconds = f->result->snapshot_s;
     double need = rate * seconds;
     bool hard = limits[0] > 0 && need > (double)limits[0];
-    bool soft = limits[1] > 0 && seconds > (double)limits[2] && need > (double)limits[1];
-    if (!hard && !soft) return;
+    bool soft = limits[1] > 0 && seconds > (double)seconds_limit && need > (double)limits[1];
+    if ((!hard && !soft) || output_buffer_plan(f, &now, need, seconds_limit)) return;
     refuse(f, id,
-           "raise it (CONFIG SET client-output-buffer-limit 'replica ...') or start when less is "
-           "written",
+           source_has_memory(f, (double)raised(need))
+               ? "raise it (CONFIG SET client-output-buffer-limit 'replica ...'), or let the tool "
+                 "do it with '--allow-source-config'; or start when less is written"
+               : "start when less is written: the source's machine has not the memory for a larger "
+                 "buffer",
            "what is written during the snapshot waits in the source's replica buffer: %s/s "
            "measured over %.1f s x %.0f s estimated (%s of data) = %s, the %s limit is %s%s",
            bytes_show(rate).text, RATE_SAMPLE_MS / 1000.0, seconds,
@@ -384,14 +412,26 @@ static void check_output_buffer(facts *f, const char *id)
            hard ? "" : " for longer than its seconds");
 }
 
+static bool backlog_plan(facts *f, double need)
+{
+    setting_change c = {.name = "repl-backlog-size", .side = SIDE_SOURCE};
+    err ignored;
+    if (!f->m->options->allow_source_config || !source_has_memory(f, (double)raised(need)) ||
+        !setting_read(f->m->source, c.name, c.old, &ignored))
+        return false;
+    (void)snprintf(c.wanted, sizeof c.wanted, "%" PRIu64, raised(need));
+    setting_plan(f, CHANGE_SOURCE_BACKLOG, &c);
+    return true;
+}
+
 static void check_backlog(facts *f, const char *id)
 {
     uint64_t size = info_number(&f->source, "repl_backlog_size");
     double need = f->result->write_bytes_per_s * RECONNECT_S;
-    if (size == 0 || need <= (double)size) return;
+    if (size == 0 || need <= (double)size || backlog_plan(f, need)) return;
     refuse(f, id,
-           "raise repl-backlog-size on the source, or accept that a longer interruption begins "
-           "with a full sync again",
+           "raise repl-backlog-size on the source ('--allow-source-config' lets the tool do it), "
+           "or accept that a longer interruption begins with a full sync again",
            "after an interruption of %d s the source must still hold %s/s x %d s = %s, its "
            "repl-backlog-size is %s",
            RECONNECT_S, bytes_show(f->result->write_bytes_per_s).text, RECONNECT_S,

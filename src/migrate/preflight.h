@@ -2,7 +2,8 @@
  * changed. One row of a table per check; each reason says what was found, the arithmetic behind
  * it, and what to do. Reasons an operator may take on have an id for --accept. */
 #pragma once
-#include "migrate/move.h"
+#include "migrate/changes.h"
+#include "migrate/setting.h"
 
 #define PREFLIGHT_REASONS_MAX 64
 
@@ -21,12 +22,15 @@ typedef struct {
     size_t refusals; /* reasons not accepted */
     /* Facts for the plan and the summary. */
     uint64_t source_keys;
-    uint64_t source_bytes;      /* used_memory_dataset */
-    double write_bytes_per_s;   /* of the source's stream, measured */
-    double snapshot_s;          /* estimated */
-    int64_t source_silence_ms;  /* so long a source that is well is never silent */
-    bool target_policy_changes; /* maxmemory-policy is set to noeviction, with consent */
-    char target_policy[32];     /* as it is now */
+    uint64_t source_bytes;     /* used_memory_dataset */
+    double write_bytes_per_s;  /* of the source's stream, measured */
+    double snapshot_s;         /* estimated */
+    int64_t source_silence_ms; /* so long a source that is well is never silent */
+    size_t setting_count;      /* changed with consent, for the time of the move */
+    struct preflight_setting {
+        change_kind kind;
+        setting_change change;
+    } settings[3];
 } preflight_result;
 
 /* Reads from both servers; changes nothing. False only when a server cannot be asked at all. */

@@ -484,16 +484,23 @@ static bool tick(runner *r, err *e)
     return true;
 }
 
-static bool target_config(runner *r, const preflight_result *p, err *e)
+/* Changes the settings the preflight planned, each noted before. */
+static bool settings_change(runner *r, const preflight_result *p, err *e)
 {
-    if (!p->target_policy_changes) return true;
     CLEANUP(arena_clear) arena memory = {0};
     const reply *answer = NULL;
-    if (!change_plan_once(&r->m, CHANGE_TARGET_POLICY, p->target_policy, e)) return false;
-    log_info("target: maxmemory-policy set from '%s' to noeviction, with your consent",
-             p->target_policy);
-    return engine_ask(r->m.target, &memory, &answer, e, "CONFIG", "SET", "maxmemory-policy",
-                      "noeviction");
+    for (size_t i = 0; i < p->setting_count; i++) {
+        const setting_change *c = &p->settings[i].change;
+        bool at_source = c->side == SIDE_SOURCE;
+        setting_argument old = setting_remember(c);
+        if (!change_plan_once(&r->m, p->settings[i].kind, old.text, e)) return false;
+        log_info("%s: %s set from '%s' to '%s', with your consent", at_source ? "source" : "target",
+                 c->name, c->old, c->wanted);
+        if (!engine_ask(at_source ? r->m.source : r->m.target, &memory, &answer, e, "CONFIG", "SET",
+                        c->name, c->wanted))
+            return false;
+    }
+    return true;
 }
 
 static void dry_run_print(move *m, const preflight_result *p)
@@ -507,8 +514,11 @@ static void dry_run_print(move *m, const preflight_result *p)
         "  source     AUTH; PING; CLIENT SETNAME; REPLCONF capa eof capa psync2; PSYNC ? -1 (one "
         "snapshot, about %.0f s); REPLCONF ACK every second\n",
         p->snapshot_s);
-    if (p->target_policy_changes)
-        printf("  target     CONFIG SET maxmemory-policy noeviction (now %s)\n", p->target_policy);
+    for (size_t i = 0; i < p->setting_count; i++) {
+        const setting_change *c = &p->settings[i].change;
+        printf("  %-9s  CONFIG SET %s '%s' (now '%s')\n",
+               c->side == SIDE_SOURCE ? "source" : "target", c->name, c->wanted, c->old);
+    }
     printf(
         "  target     CLIENT LIST, CLIENT KILL ID of this link's earlier connections; GET and SET "
         "handover:checkpoint:%s in db 0\n",
@@ -538,6 +548,8 @@ static bool preflight(runner *r, journal_state now, err *e)
     bool begun = false;
     if (now == JOURNAL_CHECKED && !target_is_begun(r, &begun, e)) return false;
     bool fresh = now == JOURNAL_NEW || (now == JOURNAL_CHECKED && !begun);
+    /* Settings of a start that was killed: taken back, and planned anew from what stands then. */
+    if (fresh && !r->m.options->dry_run && !change_undo_settings(&r->m, e)) return false;
     if (!preflight_run(&r->m, p, e)) return false;
     if (!fresh && !r->m.options->dry_run) return true;
     if (!preflight_judge(p, e)) return false;
@@ -547,7 +559,7 @@ static bool preflight(runner *r, journal_state now, err *e)
         return true;
     }
     return hooks_before(&r->m, HOOK_SNAPSHOT, e) &&
-           change_plan_once(&r->m, CHANGE_CHECKPOINT, NULL, e) && target_config(r, p, e) &&
+           change_plan_once(&r->m, CHANGE_CHECKPOINT, NULL, e) && settings_change(r, p, e) &&
            (now == JOURNAL_CHECKED ||
             move_enter(&r->m, JOURNAL_CHECKED, "the preflight found nothing against it", e));
 }

@@ -113,6 +113,70 @@ def test_preflight_measures_the_write_rate_against_buffer_and_backlog(pair, migr
     assert names(done.stdout + done.stderr) >= {"output-buffer", "backlog"}, done.stdout + done.stderr
 
 
+SMALL = {"client-output-buffer-limit": "replica 16384 16384 1", "repl-backlog-size": "16384"}
+
+
+def settings_of(server):
+    with server.client() as c:
+        limits = c.config_get("client-output-buffer-limit")["client-output-buffer-limit"]
+        replicas = re.search(r"(?:replica|slave) (\d+ \d+ \d+)", limits)
+        return {"client-output-buffer-limit": f"replica {replicas.group(1)}",
+                "repl-backlog-size": c.config_get("repl-backlog-size")["repl-backlog-size"]}
+
+
+def make_small(server):
+    fill(server, 20_000)
+    with server.client() as c:
+        for name, value in SMALL.items():
+            c.config_set(name, value)
+
+
+@pytest.mark.parametrize("end", ["abort", "finish"])
+def test_with_consent_the_sources_limits_are_raised_and_taken_back(pair, migration, end):
+    make_small(pair.source)
+    with Workload(pair.source, then=pair.target, seed=43) as w:
+        plan = migration.dry_run("--allow-source-config")
+        assert plan.returncode == 0, plan.stdout + plan.stderr
+        assert "CONFIG SET repl-backlog-size" in plan.stdout, plan.stdout
+        assert settings_of(pair.source) == SMALL
+        migration.start("--allow-source-config")
+        migration.wait_phase("in-sync")
+        raised = settings_of(pair.source)
+        assert int(raised["repl-backlog-size"]) >= 1 << 20
+        assert int(raised["client-output-buffer-limit"].split()[1]) >= 1 << 20
+        w.stop()
+    if end == "finish":
+        assert migration.command("cutover", "--skip-verify").returncode == 0
+        assert migration.wait_exit() == 0
+    done = migration.command(end)
+    assert done.returncode == 0, done.stderr
+    assert settings_of(pair.source) == SMALL
+
+
+def test_limits_raised_by_a_move_that_was_killed_are_taken_back_by_abort(pair, migration):
+    make_small(pair.source)
+    with Workload(pair.source, then=pair.target, seed=44):
+        migration.start("--allow-source-config")
+        migration.wait_phase("snapshot", "catching-up", "in-sync")
+        migration.kill()
+    assert settings_of(pair.source) != SMALL
+    assert migration.command("abort").returncode == 0
+    assert settings_of(pair.source) == SMALL
+
+
+def test_a_setting_that_somebody_else_changed_meanwhile_is_left(pair, migration):
+    make_small(pair.source)
+    with Workload(pair.source, then=pair.target, seed=45):
+        migration.start("--allow-source-config")
+        migration.wait_phase("in-sync")
+    with pair.source.client() as c:
+        c.config_set("repl-backlog-size", 123 << 20)
+    done = migration.command("abort")
+    assert done.returncode == 0, done.stderr
+    assert "which this move did not set" in migration.log() + done.stderr
+    assert settings_of(pair.source) == {**SMALL, "repl-backlog-size": str(123 << 20)}
+
+
 def test_keys_on_the_target_are_kept_by_merge_and_removed_by_replace(pair):
     fill(pair.source, 1000)
     for policy, kept in ((tool.MERGE_TARGET, True), (tool.REPLACE_TARGET, False)):
