@@ -38,7 +38,7 @@ static void progress_draw(void *context, const verify_progress *p)
 }
 
 /* Writes the result into the journal of the move. */
-static bool result_note(const char *workdir, int64_t begun_ms, const verify_result *r, err *e)
+static bool result_note(const char *workdir, const verify_result *r, err *e)
 {
     struct journal *j = NULL;
     if (!journal_open(workdir, false, &j, e)) return false;
@@ -51,7 +51,7 @@ static bool result_note(const char *workdir, int64_t begun_ms, const verify_resu
                                        .detail = detail};
     /* What was set aside and is equal now needs nobody any more. */
     bool noted = journal_verification_add(j, &row, e) &&
-                 (differences > 0 || journal_quarantine_clear(j, begun_ms, e));
+                 (differences > 0 || journal_quarantine_clear(j, r->began_ms, e));
     journal_close(j);
     return noted;
 }
@@ -66,15 +66,11 @@ static bool result_print(const struct cli_options *o, const verify_result *r, er
 }
 
 /* Compares; what differs is repaired when that was asked for, and all compared again. */
-static bool compare(const struct cli_options *o,
-                    verify_options *options,
-                    verify_result *result,
-                    int64_t *ret_begun_ms,
-                    err *e)
+static bool
+compare(const struct cli_options *o, verify_options *options, verify_result *result, err *e)
 {
     repair_list list = {0};
     bool repairs = cli_flag(o, "repair");
-    *ret_begun_ms = clock_wall_ms();
     if (repairs) {
         options->difference = repair_note;
         options->difference_context = &list;
@@ -86,7 +82,6 @@ static bool compare(const struct cli_options *o,
         verify_result_clear(result);
         options->difference = NULL;
         good = repair_run(&list, e);
-        *ret_begun_ms = clock_wall_ms();
         good = good && verify_run(options, result, e);
         if (options->progress) log_status(NULL);
     }
@@ -99,19 +94,22 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
     engine_url source = {0};
     engine_url target = {0};
     verify_result result = {0};
+    if (cli_flag(o, "repair") && cli_text(o, "state"))
+        return err_set(
+            e, ERR_USAGE,
+            "--repair and --state do not go together: after a repair all is compared anew");
     if (!urls_need(o, &source, &target, e)) return false;
     verify_options options = {.source = &source,
                               .target = &target,
                               .ttl_tolerance_ms = cli_duration_ms(o, "ttl-tolerance"),
                               .rounds = (int)cli_count(o, "rounds"),
+                              .state = cli_text(o, "state"),
                               .stop = &stop_asked};
     if (isatty(STDERR_FILENO) && !cli_flag(o, "quiet")) options.progress = progress_draw;
     signals_take();
-    int64_t begun_ms = 0;
-    bool done = compare(o, &options, &result, &begun_ms, e);
+    bool done = compare(o, &options, &result, e);
     const char *workdir = cli_text(o, "workdir");
-    done = done && result_print(o, &result, e) &&
-           (!workdir || result_note(workdir, begun_ms, &result, e));
+    done = done && result_print(o, &result, e) && (!workdir || result_note(workdir, &result, e));
     if (done && verify_differences(&result) > 0) *ret_exit = 1;
     verify_result_clear(&result);
     engine_url_clear(&source);

@@ -114,6 +114,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .max = DAY_MS, .help = "TTLs may differ by this much"},
     {"repair", NULL, OPTION_FLAG, FOR(VERIFY), .command_line_only = true,
      .help = "have the running move copy what differs, compare again"},
+    {"state", "FILE", OPTION_FILE, FOR(VERIFY),
+     .help = "where it stands; a run with the same FILE goes on"},
     {"rounds", "N", OPTION_COUNT, FOR(VERIFY), .fallback = "5", .min = 1, .max = 100,
      .help = "how often differences are looked at again"},
     {"conf", "FILE", OPTION_FILE, FOR(AUDIT),

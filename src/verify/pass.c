@@ -39,6 +39,7 @@ typedef struct {
     size_t asked;    /* keys of the window, */
     size_t bytes;    /* and about as many bytes in them */
     uint64_t held;
+    uint64_t left_out; /* bookkeeping keys that were in it */
 } batch;
 
 typedef struct {
@@ -89,7 +90,7 @@ static void batch_reset(batch *b)
 {
     b->names.size = 0;
     b->count = b->from = b->to = b->asked = 0;
-    b->held = 0;
+    b->held = b->left_out = 0;
 }
 
 static void batch_clear(batch *b)
@@ -468,13 +469,13 @@ static bool exchange_read(pass *p, err *e)
 }
 
 /* Every batch takes its next stage. The one that has been through all is counted. */
-static bool ring_turn(pass *p, uint64_t *resume, err *e)
+static bool ring_turn(pass *p, err *e)
 {
     batch *done = &p->ring[STAGE_DUMP];
     uint64_t behind = done->next;
     bool some = done->count > 0;
     if (!batch_count(p, done, e)) return false;
-    if (some) *resume = behind;
+    if (some) p->v->place.position = behind;
     batch spare = *done;
     memmove(&p->ring[0], &p->ring[1], 3 * sizeof p->ring[0]);
     p->ring[STAGE_SCAN] = spare;
@@ -488,8 +489,17 @@ static bool ring_turn(pass *p, uint64_t *resume, err *e)
 static bool pass_settle(pass *p, lane *scanning, batch *scanned, err *e)
 {
     if (!suspects_full(p->v->open)) return true;
-    return pass_scan_read(p, scanning, scanned, e) && settle_run(p->v, e) &&
-           verify_select(p->v, p->db->db, e);
+    if (!pass_scan_read(p, scanning, scanned, e)) return false;
+    p->v->settling = true; /* an error in there leaves half a list */
+    if (!settle_run(p->v, e)) return false;
+    p->v->settling = false;
+    return verify_select(p->v, p->db->db, e);
+}
+
+/* Not at position 0: that is the begin of a pass, whose end it would be taken for. */
+static bool place_save(verify *v, err *e)
+{
+    return v->place.position == 0 || verify_save(v, false, e);
 }
 
 static bool ring_is_empty(const pass *p)
@@ -500,11 +510,11 @@ static bool ring_is_empty(const pass *p)
     return count == 0;
 }
 
-/* One go, until done or an error. `resume` is moved with every counted batch. */
-static bool forward_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
+/* One go, until done or an error. The place is moved with every counted batch. */
+static bool forward_from(pass *p, uint64_t keys_all, err *e)
 {
     verify *v = p->v;
-    p->cursor = *resume;
+    p->cursor = v->place.position;
     p->scan_done = p->scan_sent = p->sizing = false;
     p->scan_count = SCAN_COUNT;
     p->window_keys = WINDOW_KEYS_FIRST;
@@ -515,7 +525,7 @@ static bool forward_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
         if (verify_stopped(v, e)) return false;
         if (!exchange_send(p, e) || !exchange_read(p, e)) return false;
         if (!p->turning) continue; /* another window of the same batches */
-        if (!ring_turn(p, resume, e)) return false;
+        if (!ring_turn(p, e) || !place_save(v, e)) return false;
         verify_progress_note(v, &(verify_progress){.phase = "keys",
                                                    .db = p->db->db,
                                                    .keys = p->db->compared,
@@ -529,13 +539,12 @@ static bool forward_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
 bool pass_forward(verify *v, verify_db *db, const db_facts *facts, err *e)
 {
     pass p = {.v = v, .db = db, .no_expiries = facts->expires == 0};
-    uint64_t resume = 0;
     for (size_t i = 0; i < COUNT_OF(p.ring); i++)
         p.ring[i].names = buf_of(BATCH_NAMES_MAX);
     bool done = false;
     bool again = true;
     while (again && !done) {
-        done = forward_from(&p, &resume, facts->source_keys, e);
+        done = forward_from(&p, facts->source_keys, e);
         again = done || verify_reconnect(v, e);
     }
     for (size_t i = 0; i < COUNT_OF(p.ring); i++)
@@ -546,12 +555,12 @@ bool pass_forward(verify *v, verify_db *db, const db_facts *facts, err *e)
 /* ---- the other direction ---- */
 
 /* Keys of a batch that are ours, not the user's, are taken out. */
-static void bookkeeping_drop(pass *p, batch *b)
+static void bookkeeping_drop(batch *b)
 {
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
         if (span_starts(key_name(b, i), BOOKKEEPING_PREFIX)) {
-            p->v->result->bookkeeping++;
+            b->left_out++;
         } else {
             b->keys[kept++] = b->keys[i];
         }
@@ -592,6 +601,8 @@ static bool exists_send(lane *l, const batch *b, err *e)
 static bool exists_read(pass *p, batch *b, err *e)
 {
     int64_t there = 0;
+    p->v->result->bookkeeping += b->left_out;
+    b->left_out = 0;
     if (b->count == 0) return true;
     if (!lane_read_integer(&p->v->source, "EXISTS", &there, e)) return false;
     if (there < (int64_t)b->count && !exists_each(p, b, e)) return false;
@@ -601,12 +612,12 @@ static bool exists_read(pass *p, batch *b, err *e)
 }
 
 /* While the source looks a batch up the target already scans the next. */
-static bool reverse_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
+static bool reverse_from(pass *p, uint64_t keys_all, err *e)
 {
     verify *v = p->v;
     batch *asked = &p->ring[0];
     batch *scanned = &p->ring[1];
-    p->cursor = *resume;
+    p->cursor = v->place.position;
     p->scan_done = p->scan_sent = false;
     p->scan_count = SCAN_COUNT;
     batch_reset(asked);
@@ -618,8 +629,9 @@ static bool reverse_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
         if (!pass_scan_read(p, &v->target, scanned, e) || !pass_scan_send(p, &v->target, e))
             return false;
         if (!exists_read(p, asked, e)) return false;
-        *resume = behind;
-        bookkeeping_drop(p, scanned);
+        v->place.position = behind;
+        if (!place_save(v, e)) return false;
+        bookkeeping_drop(scanned);
         if (!exists_send(&v->source, scanned, e)) return false;
         batch spare = *asked;
         *asked = *scanned;
@@ -638,13 +650,12 @@ static bool reverse_from(pass *p, uint64_t *resume, uint64_t keys_all, err *e)
 bool pass_reverse(verify *v, verify_db *db, const db_facts *facts, err *e)
 {
     pass p = {.v = v, .db = db};
-    uint64_t resume = 0;
     p.ring[0].names = buf_of(BATCH_NAMES_MAX);
     p.ring[1].names = buf_of(BATCH_NAMES_MAX);
     bool done = false;
     bool again = true;
     while (again && !done) {
-        done = reverse_from(&p, &resume, facts->target_keys, e);
+        done = reverse_from(&p, facts->target_keys, e);
         again = done || verify_reconnect(v, e);
     }
     batch_clear(&p.ring[0]);

@@ -2,6 +2,8 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
+
 static double rate(const verify_result *r)
 {
     return r->seconds > 0 ? (double)r->compared / r->seconds : 0;
@@ -65,6 +67,11 @@ void verify_print_text(const verify_result *r, FILE *to)
     if (r->bookkeeping > 0) {
         (void)fprintf(to, "left out: %" PRIu64 " bookkeeping keys of handover on the target\n",
                       r->bookkeeping);
+    }
+    if (r->times > 0) {
+        (void)fprintf(to,
+                      "begun %s, interrupted %" PRIu64 " time%s; what was compared before counts\n",
+                      clock_show(r->began_ms).text, r->times, r->times == 1 ? "" : "s");
     }
     if (differences == 0) {
         (void)fprintf(to, "equal\n");
@@ -179,6 +186,8 @@ static json_t *result_json(const verify_result *r)
     put(root, "examples", examples_json(r));
     put(root, "functions", functions_json(&r->functions));
     put(root, "databases", dbs_json(r));
+    put(root, "began_ms", json_integer(r->began_ms));
+    put_count(root, "interrupted", r->times);
     put_count(root, "bytes", r->bytes);
     put(root, "seconds", json_real(r->seconds));
     put(root, "keys_per_s", json_integer((json_int_t)rate(r)));

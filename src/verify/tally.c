@@ -28,11 +28,18 @@ void tally_free(struct tally *t)
     free(t);
 }
 
-/* False: it was counted before. */
-static bool known_add(struct tally *t, int db, span key)
+bool tally_known(const struct tally *t, size_t *at, uint64_t *ret)
+{
+    while (*at < KNOWN_ROOM && t->known[*at] == 0)
+        ++*at;
+    if (*at == KNOWN_ROOM) return false;
+    *ret = t->known[(*at)++];
+    return true;
+}
+
+bool tally_know(struct tally *t, uint64_t hash)
 {
     if (t->known_count == KNOWN_MAX) return true;
-    uint64_t hash = XXH3_64bits_withSeed(key.at, key.size, (uint64_t)db) | 1;
     size_t at = (size_t)(hash >> 1) % KNOWN_ROOM;
     while (t->known[at] != 0) {
         if (t->known[at] == hash) return false;
@@ -43,15 +50,13 @@ static bool known_add(struct tally *t, int db, span key)
     return true;
 }
 
-void tally_note(verify *v, verify_class class, int db, span key, const char *detail)
+void tally_example(
+    struct tally *t, verify_result *r, verify_class class, int db, span key, const char *detail)
 {
-    verify_result *r = v->result;
     size_t same = 0;
-    if (v->o->difference) v->o->difference(v->o->difference_context, class, db, key);
     for (size_t i = 0; i < r->example_count; i++)
         same += r->examples[i].class == class;
     if (same >= VERIFY_EXAMPLES_MAX) return;
-    struct tally *t = v->tally;
     if (r->example_count == t->examples_room) {
         t->examples_room = size_max(16, t->examples_room * 2);
         verify_example *grown = arena_alloc(&r->memory, t->examples_room * sizeof *grown);
@@ -64,6 +69,12 @@ void tally_note(verify *v, verify_class class, int db, span key, const char *det
                          .db = db,
                          .key = arena_copy(&r->memory, begin),
                          .detail = arena_text(&r->memory, span_text(detail))};
+}
+
+void tally_note(verify *v, verify_class class, int db, span key, const char *detail)
+{
+    if (v->o->difference) v->o->difference(v->o->difference_context, class, db, key);
+    tally_example(v->tally, v->result, class, db, key, detail);
 }
 
 static const char *kind_show(uint8_t kind)
@@ -132,7 +143,8 @@ void tally_add(verify *v, const suspect *s, span key)
 {
     char detail[256];
     assert(s->class != VERIFY_EQUAL);
-    if (!known_add(v->tally, s->db, key)) return;
+    uint64_t hash = XXH3_64bits_withSeed(key.at, key.size, (uint64_t)s->db) | 1;
+    if (!tally_know(v->tally, hash)) return;
     v->result->counts[s->class]++;
     if (s->target.there && !s->source.there && s->target.held) v->result->held++;
     detail_write(s, detail, sizeof detail);

@@ -28,8 +28,11 @@ typedef struct {
 typedef struct {
     const engine_url *source; /* the database in a URL is left out: all are compared */
     const engine_url *target;
-    int64_t ttl_tolerance_ms;          /* expiry times may differ by that much */
-    int rounds;                        /* 0: the default */
+    int64_t ttl_tolerance_ms; /* expiry times may differ by that much */
+    int rounds;               /* 0: the default */
+    /* NULL: none. A file that keeps where the run stands; when it is there the run goes on from it,
+     * and at the end it is deleted. */
+    const char *state;
     const volatile sig_atomic_t *stop; /* NULL: none; set: the run ends with ERR_STOPPED */
     void (*progress)(void *context, const verify_progress *p); /* NULL: none; a few per second */
     void *progress_context;
@@ -71,8 +74,10 @@ typedef struct {
     size_t example_count;
     verify_example *examples;
     verify_functions functions;
-    double seconds;
-    arena memory; /* holds the lists */
+    int64_t began_ms; /* wall clock; of the first run when it was interrupted */
+    uint64_t times;   /* it was interrupted */
+    double seconds;   /* of all runs */
+    arena memory;     /* holds the lists */
 } verify_result;
 
 /* False: no result (ERR_STOPPED, or the error of a side: its `side` is set). `ret` is filled also

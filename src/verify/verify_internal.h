@@ -10,6 +10,15 @@
 #define WINDOW_BYTES_MAX (4 * MIB) /* values asked for in one go, per side */
 #define WINDOW_ITEM_BYTES (512 * KIB)
 
+/* Where the passes are. All databases before this one are done. */
+typedef enum { PLACE_FORWARD, PLACE_REVERSE } place_stage;
+typedef struct {
+    size_t db_index; /* in the result's list */
+    place_stage stage;
+    uint64_t position; /* SCAN goes on there */
+    uint64_t expires;  /* keys with an expiry, as the forward pass was begun */
+} verify_place;
+
 typedef struct verify {
     const verify_options *o;
     verify_result *result;
@@ -23,6 +32,13 @@ typedef struct verify {
     int reconnects;
     int64_t progress_due_ns;
     struct tally *tally; /* verify/tally.c */
+    verify_place place;
+    verify_db *db; /* the one being compared, beside its old self in the list; NULL: none */
+    bool settling;
+    int64_t begun_ns;
+    int64_t save_due_ns;
+    int64_t spent_before_ms; /* by earlier runs, */
+    uint64_t bytes_before;   /* and what they read */
 } verify;
 
 /* verify.c */
@@ -30,6 +46,10 @@ bool verify_stopped(const verify *v, err *e); /* true: ERR_STOPPED is set */
 /* After an error: true when it was the connection and both sides answer again; `e` is kept
  * otherwise. Positions of SCAN stay good: lane_open refuses another server. */
 bool verify_reconnect(verify *v, err *e) MUST_CHECK;
+/* Between two batches, when all that was counted is behind v->place: keeps where it stands. */
+bool verify_save(verify *v, bool now, err *e) MUST_CHECK;
+/* NULL: it is there already. */
+verify_db *verify_db_add(verify_result *r, int number);
 bool verify_select(verify *v, int db, err *e) MUST_CHECK;
 void verify_progress_note(verify *v, const verify_progress *p);
 bool verify_pause(verify *v, int64_t ms, err *e) MUST_CHECK;
@@ -89,6 +109,12 @@ struct tally *tally_new(void);
 void tally_free(struct tally *t);
 void tally_add(verify *v, const suspect *s, span key);
 void tally_note(verify *v, verify_class class, int db, span key, const char *detail);
+
+void tally_example(
+    struct tally *t, verify_result *r, verify_class class, int db, span key, const char *detail);
+/* Hashes of the keys that were counted: all of them from *at = 0 on; one more (false: known). */
+bool tally_known(const struct tally *t, size_t *at, uint64_t *ret);
+bool tally_know(struct tally *t, uint64_t hash);
 
 /* "$3\r\nfoo\r\n": a key as an argument of a command. */
 bool argument_append(buf *out, span bytes) MUST_CHECK;

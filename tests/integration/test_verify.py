@@ -193,7 +193,7 @@ def test_the_json_object_has_its_documented_fields(replica):
     assert code == tool.DONE, done.stdout + done.stderr
     assert report["result"] == "equal" and report["unsettled"] == 0 and report["examples"] == []
     assert set(report) == {"result", "keys", "differences", "unsettled", "examples", "functions", "databases", "bytes",
-                           "seconds", "keys_per_s"}
+                           "began_ms", "interrupted", "seconds", "keys_per_s"}
     assert set(report["keys"]) == {"compared", "held", "rechecked", "large", "bookkeeping"}
     assert set(report["differences"]) == {"missing", "extra", "type", "value", "expiry", "expired-not-reaped"}
     assert report["keys"]["compared"] == 5_000
