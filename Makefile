@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 python := /usr/bin/python3
 seconds ?= 60
 
-.PHONY: all deb setup setup-deb setup-run setup-test setup-lint engines engines-all demo test bench interop fuzz soak big fmt lint docs clean help
+.PHONY: all deb setup setup-deb setup-run setup-test setup-lint engines engines-all demo test bench interop matrix fuzz soak big fmt lint docs clean help
 
 all: setup build/build.ninja ## build/handover
 	@ninja -C build $(if $(V),-v,--quiet)
@@ -47,6 +47,9 @@ interop: setup-test all engines ## clients from npm, Debian, PyPI, Maven and Go,
 
 fuzz: setup-lint ## every fuzz target for `seconds` (60), or for `executions` inputs each
 	@tools/fuzz.sh $(if $(executions),$(executions)x,$(seconds))
+
+matrix: setup-test all engines-all ## whole moves between engines of every version, all pairs
+	@HANDOVER_MATRIX=all $(python) -m pytest -p no:cacheprovider -q --tb=short tests/integration/test_versions.py
 
 soak: setup-test all engines ## moves under load with kills for `seconds`, until something breaks
 	@$(python) tests/integration/soak.py --seconds $(seconds)

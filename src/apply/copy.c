@@ -95,7 +95,7 @@ static bool item_write(apply_context *x, copy_item *i, int64_t hold_until_ms, bu
     }
     int64_t expiry = i->expires_at_ms < 0 ? -1 : hold_expiry(i->expires_at_ms, hold_until_ms);
     bool good = rdb_payload_open(i->payload, &p, &e);
-    if (good && i->elements) {
+    if (good && (i->elements || !value_is_taken(p.type, x->options->target_rdb_version))) {
         good = elements_write(&p, i->key->key, expiry, out, &e);
     } else if (good) {
         value_item v = {.type = p.type,

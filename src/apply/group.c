@@ -14,7 +14,7 @@ void group_reset(group *g)
     g->bytes.size = 0;
     buf_shrink(&g->bytes, 4 * GROUP_BYTES_MAX);
     g->bytes.max = RESP_BULK_MAX + GROUP_BYTES_MAX;
-    g->count = g->selects = g->extra = g->dropped = g->answers = 0;
+    g->count = g->selects = g->extra = g->dropped = g->asides = g->answers = 0;
     g->executing = g->flushes = g->closed = false;
     g->copy_ticket = 0;
     g->nesting = (reply_nesting){0};

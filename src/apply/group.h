@@ -30,6 +30,7 @@ typedef struct {
     size_t dropped;
     uint64_t copy_ticket; /* copies are in it; 0: none */
     bool closed;          /* nothing more may come behind them */
+    size_t asides;        /* commands left out whose keys went to the quarantine */
     bool flushes; /* a command in it may delete the checkpoint: it is written all the same */
     /* While being answered: MULTI, each queued command, then the elements of EXEC. */
     size_t answers;

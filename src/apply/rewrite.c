@@ -33,9 +33,7 @@ static bool put_expiry(rewritten *w, int64_t at_ms, const rewrite_times *t, err 
     return true;
 }
 
-/* A time as sent into milliseconds since 1970. */
-static bool
-time_read(span arg, unsigned unit_ms, bool relative, const rewrite_times *t, int64_t *ret)
+bool rewrite_time(span arg, unsigned unit_ms, bool relative, const rewrite_times *t, int64_t *ret)
 {
     int64_t value = 0;
     if (!span_to_i64(arg, &value)) return false;
@@ -68,8 +66,8 @@ set_option(size_t count, const span *args, size_t *at, const rewrite_times *t, r
         if (set_options[i].keep) put(w, args[*at]);
         if (set_options[i].unit_ms) {
             int64_t at_ms = 0;
-            if (!time_read(args[*at + 1], set_options[i].unit_ms, set_options[i].relative, t,
-                           &at_ms))
+            if (!rewrite_time(args[*at + 1], set_options[i].unit_ms, set_options[i].relative, t,
+                              &at_ms))
                 return malformed(count, args, e);
             put_text(w, "PXAT");
             if (!put_expiry(w, at_ms, t, e)) return false;
@@ -95,7 +93,7 @@ static bool rewrite_setex(
     const rule *r, size_t count, const span *args, const rewrite_times *t, rewritten *w, err *e)
 {
     int64_t at_ms = 0;
-    if (count != 4 || !time_read(args[2], r->unit_ms, r->relative, t, &at_ms))
+    if (count != 4 || !rewrite_time(args[2], r->unit_ms, r->relative, t, &at_ms))
         return malformed(count, args, e);
     put_text(w, "SET");
     put(w, args[1]);
@@ -108,7 +106,7 @@ static bool rewrite_expire(
     const rule *r, size_t count, const span *args, const rewrite_times *t, rewritten *w, err *e)
 {
     int64_t at_ms = 0;
-    if (count < 3 || !time_read(args[2], r->unit_ms, r->relative, t, &at_ms))
+    if (count < 3 || !rewrite_time(args[2], r->unit_ms, r->relative, t, &at_ms))
         return malformed(count, args, e);
     put_text(w, "PEXPIREAT"); /* NX XX GT LT, args[3..], were decided on the source */
     put(w, args[1]);
@@ -187,6 +185,8 @@ bool rewrite(
     case RULE_GETACK:
     case RULE_FLUSH:
     case RULE_STOP:
+    case RULE_ASIDE:
+    case RULE_RECAST:
         break;
     }
     return err_set(e, ERR_STATE, "'%s' is not rewritten", r->name);

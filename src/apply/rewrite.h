@@ -23,6 +23,9 @@ typedef struct {
     bool held;       /* an expiry was held */
 } rewritten;
 
+/* A time as it was sent, in milliseconds since 1970. */
+bool rewrite_time(span arg, unsigned unit_ms, bool relative, const rewrite_times *t, int64_t *ret)
+    MUST_CHECK;
 /* For RULE_SET, RULE_SETEX, RULE_EXPIRE, RULE_RESTORE, RULE_FUNCTION. The spans point into `args`,
  * into constants, and into ret itself (do not copy it). ERR_FORMAT: the command is not one that
  * any known engine sends. ERR_LIMIT: an expiry at or above 2^45 ms, which holding needs. */

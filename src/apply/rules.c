@@ -2,6 +2,10 @@
 
 #include <ctype.h>
 
+#define FIELD_EXPIRY "expiries of hash fields are not carried"
+#define VECTOR_SET "vector sets are not known there"
+#define NATIVE_REDIS_8_6 13
+
 /* In the order of names, for the search. */
 static const rule rules[] = {
     {.name = "CLUSTER", .kind = RULE_STOP},
@@ -16,13 +20,15 @@ static const rule rules[] = {
     {.name = "FLUSHALL", .kind = RULE_FLUSH},
     {.name = "FLUSHDB", .kind = RULE_FLUSH},
     {.name = "FUNCTION", .kind = RULE_FUNCTION},
-    {.name = "HEXPIRE", .kind = RULE_STOP},
-    {.name = "HEXPIREAT", .kind = RULE_STOP},
-    {.name = "HPEXPIRE", .kind = RULE_STOP},
-    {.name = "HPEXPIREAT", .kind = RULE_STOP},
-    {.name = "HSETEX", .kind = RULE_STOP},
+    {.name = "HEXPIRE", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
+    {.name = "HEXPIREAT", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
+    {.name = "HGETDEL", .kind = RULE_RECAST},
+    {.name = "HPERSIST", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
+    {.name = "HPEXPIRE", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
+    {.name = "HPEXPIREAT", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
+    {.name = "HSETEX", .kind = RULE_RECAST},
     {.name = "MOVE", .kind = RULE_PASS, .must_change = true, .new_name = 1},
-    {.name = "MSETEX", .kind = RULE_STOP},
+    {.name = "MSETEX", .kind = RULE_RECAST},
     {.name = "MULTI", .kind = RULE_MULTI},
     {.name = "PERSIST", .kind = RULE_PASS, .must_change = true},
     {.name = "PEXPIRE", .kind = RULE_EXPIRE, .unit_ms = 1, .relative = true, .must_change = true},
@@ -44,6 +50,17 @@ static const rule rules[] = {
     {.name = "SWAPDB", .kind = RULE_FLUSH},
     {.name = "TRIMSLOTS", .kind = RULE_STOP},
     {.name = "UNLINK", .kind = RULE_PASS},
+    {.name = "VADD", .kind = RULE_ASIDE, .why = VECTOR_SET, .native = NATIVE_REDIS_8_6},
+    {.name = "VREM", .kind = RULE_ASIDE, .why = VECTOR_SET, .native = NATIVE_REDIS_8_6},
+    {.name = "VSETATTR", .kind = RULE_ASIDE, .why = VECTOR_SET, .native = NATIVE_REDIS_8_6},
+    {.name = "XACKDEL",
+     .kind = RULE_ASIDE,
+     .why = "XACKDEL is not known there",
+     .native = NATIVE_REDIS_8_6},
+    {.name = "XADD", .kind = RULE_RECAST},
+    {.name = "XCFGSET", .kind = RULE_DROP, .native = NATIVE_REDIS_8_6},
+    {.name = "XDELEX", .kind = RULE_RECAST, .native = NATIVE_REDIS_8_6},
+    {.name = "XIDMPRECORD", .kind = RULE_DROP},
 };
 
 static int name_order(span name, const char *other)

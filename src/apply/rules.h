@@ -16,6 +16,8 @@ typedef enum {
     RULE_GETACK,   /* REPLCONF GETACK: acknowledge now */
     RULE_FLUSH,    /* FLUSHALL, FLUSHDB, SWAPDB: only with a declared policy */
     RULE_STOP,     /* cannot be carried yet: stop with its name */
+    RULE_ASIDE,    /* nothing says it on the target: its key goes to the quarantine */
+    RULE_RECAST,   /* as commands that every target has (apply/recast.h) */
     RULE_SET,      /* decided conditions off, expiry absolute and held */
     RULE_SETEX,    /* SETEX, PSETEX: SET .. PXAT */
     RULE_EXPIRE,   /* EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT: PEXPIREAT without condition, held */
@@ -29,6 +31,8 @@ typedef struct {
     unsigned unit_ms;  /* RULE_SETEX, RULE_EXPIRE: 1000 for seconds, 1 for milliseconds */
     bool relative;     /* the time counts from when the receiver read it */
     bool must_change;  /* it had an effect on the source: the answer 0 is divergence (R19) */
+    const char *why;   /* RULE_ASIDE */
+    unsigned native;   /* targets of this RDB version and line take it as it is; 0: none */
     unsigned new_name; /* the argument that names a key which may inherit a held expiry; 0: none */
 } rule;
 

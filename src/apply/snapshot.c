@@ -274,15 +274,16 @@ static void value_incident(snapshot *s, const char *reason)
     link_shared_incident(s->x->shared, &i);
 }
 
-/* A value that does not fit one command: DEL, then its elements in chunks, then its expiry. */
-static bool value_chunks_begin(snapshot *s, err *e)
+/* A value that does not fit one command, or that the target does not take as it is: DEL, then its
+ * elements in chunks, then its expiry. `whole`: the walk is at its end. */
+static bool value_chunks_begin(snapshot *s, bool whole, err *e)
 {
     int64_t expiry = -1;
     if (!expiry_to_write(s, &expiry, e) || !batch_send(s, e)) return false;
     if (!select_for_item(s)) return err_set(e, ERR_LIMIT, "no room for a SELECT");
     s->value = value_writer_new(s->item.type, item_key(s), expiry);
     s->walked = s->at;
-    s->walk_ended = false;
+    s->walk_ended = whole;
     s->at = s->value_at;
     return true;
 }
@@ -356,7 +357,8 @@ static step value_step(snapshot *s, err *e)
     step got = rdb_walk_step(&s->walk, &in, e);
     s->at += (size_t)(in.at - start);
     if (got == STEP_BAD) return STEP_BAD;
-    if (got == STEP_DONE)
+    bool as_is = value_is_taken(s->item.type, s->x->options->target_rdb_version);
+    if (got == STEP_DONE && (s->skipping || as_is))
         return (s->skipping || value_pass_on(s, e)) && item_done(s, e) ? STEP_DONE : STEP_BAD;
     if (s->skipping) {
         s->value_at = s->at;
@@ -367,8 +369,8 @@ static step value_step(snapshot *s, err *e)
         (void)err_set(e, ERR_LIMIT, "a key of %zu bytes", s->item.key.size);
         return STEP_BAD;
     }
-    if (s->at - s->value_at < VALUE_BYTES_MAX) return STEP_MORE;
-    return value_chunks_begin(s, e) ? value_chunks_step(s, e) : STEP_BAD;
+    if (got != STEP_DONE && s->at - s->value_at < VALUE_BYTES_MAX) return STEP_MORE;
+    return value_chunks_begin(s, got == STEP_DONE, e) ? value_chunks_step(s, e) : STEP_BAD;
 }
 
 /* "#!lua name=shop" -> "shop": the name of a library stands in its first line. */

@@ -2,9 +2,10 @@
 
 #include "apply/copy.h"
 #include "apply/group.h"
-#include "apply/rewrite.h"
+#include "apply/recast.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "rdb/types.h"
 
 #define WANT_FIRST ((size_t)1024 * 1024)
 /* Without a command to commit, the checkpoint still moves every so many bytes and so often. */
@@ -197,6 +198,13 @@ static void near_inherit(stream *s, const stream_command *c)
     link_shared_near_add(s->x->shared, db, key);
 }
 
+static rewrite_times times_now(const stream *s, const stream_command *c)
+{
+    int64_t horizon = s->mode == HOLD_NEAR ? s->guard_ms : s->x->options->hold_horizon_ms;
+    return (rewrite_times){.received_ms = time_of(s, c->end) + s->x->options->source_skew_ms,
+                           .hold_until_ms = clock_wall_ms() + horizon};
+}
+
 static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e)
 {
     span args[REWRITE_ARGS_MAX];
@@ -208,9 +216,7 @@ static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e
     }
     for (size_t i = 0; i < count; i++)
         args[i] = resp_command_arg(&s->command, c->start, i);
-    int64_t horizon = s->mode == HOLD_NEAR ? s->guard_ms : s->x->options->hold_horizon_ms;
-    rewrite_times t = {.received_ms = time_of(s, c->end) + s->x->options->source_skew_ms,
-                       .hold_until_ms = clock_wall_ms() + horizon};
+    rewrite_times t = times_now(s, c);
     rewritten w;
     if (!rewrite(c->rule, count, args, &t, &w, e)) {
         (void)err_wrap(e, "at offset %" PRIu64, c->end);
@@ -218,6 +224,58 @@ static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e
     }
     if (w.held && s->mode == HOLD_NEAR) link_shared_near_add(s->x->shared, s->db, w.args[1]);
     return group_add_spans(g, &s->x->target, s->db, c->rule->must_change, w.arg_count, w.args, e);
+}
+
+/* The key needs somebody: it is noted before the checkpoint passes this place (stream_step). */
+static bool aside_note(stream *s, const stream_command *c, group *g, const char *why)
+{
+    link_incident i = {.db = s->db, .offset = c->end};
+    if (s->command.arg_count > 1) i.key = resp_command_arg(&s->command, c->start, 1);
+    (void)snprintf(i.type, sizeof i.type, "unknown");
+    (void)snprintf(i.reason, sizeof i.reason, "%s: %s", c->rule->name, why);
+    link_shared_incident(s->x->shared, &i);
+    g->asides++;
+    g->dropped++;
+    return true;
+}
+
+/* Every command in `wire`. */
+static bool recast_add(stream *s, group *g, span wire, bool held, err *e)
+{
+    resp_command one = {0};
+    bool good = true;
+    while (good && wire.size > 0) {
+        size_t size = 0;
+        good = resp_command_read(&one, wire, 0, &size, e) == STEP_DONE &&
+               group_add(g, &s->x->target, s->db, false, span_of(wire.at, size), e);
+        if (good && held && s->mode == HOLD_NEAR)
+            link_shared_near_add(s->x->shared, s->db, resp_command_arg(&one, wire.at, 1));
+        if (good) wire = span_tail(wire, size);
+    }
+    resp_command_clear(&one);
+    return good;
+}
+
+static bool command_recast(stream *s, const stream_command *c, group *g, err *e)
+{
+    size_t count = s->command.arg_count;
+    span first[3] = {{0}};
+    for (size_t i = 0; i < count && i < COUNT_OF(first); i++)
+        first[i] = resp_command_arg(&s->command, c->start, i);
+    if (!recast_is_due(count, first))
+        return group_add(g, &s->x->target, s->db, false, span_of(c->start, c->size), e);
+    CLEANUP(mem_free_at) span *args = mem_alloc(count * sizeof *args);
+    CLEANUP(buf_clear) buf out = buf_of(2 * RESP_BULK_MAX);
+    for (size_t i = 0; i < count; i++)
+        args[i] = resp_command_arg(&s->command, c->start, i);
+    rewrite_times t = times_now(s, c);
+    recast_result result;
+    if (!recast(count, args, &t, &out, &result, e)) {
+        (void)err_wrap(e, "at offset %" PRIu64, c->end);
+        return stop(s, e, "report this, with the version of the source");
+    }
+    if (result.aside) return aside_note(s, c, g, result.aside);
+    return recast_add(s, g, buf_span(&out), result.held, e);
 }
 
 static bool flush_add(stream *s, const stream_command *c, group *g, err *e)
@@ -238,11 +296,19 @@ static bool cannot_carry(stream *s, const stream_command *c, err *e)
     return stop(s, e, "nothing behind it was applied; the source still serves");
 }
 
+/* The target is of the engine, and as new, that has the command. */
+static bool is_native(const stream *s, const rule *r)
+{
+    unsigned target = s->x->options->target_rdb_version;
+    return r->native && target >= r->native && target < RDB_VERSION_VALKEY_MIN;
+}
+
 /* One command that is not MULTI, EXEC. */
 static bool command_add(stream *s, const stream_command *c, group *g, err *e)
 {
     span wire = span_of(c->start, c->size);
-    if (!c->rule) return group_add(g, &s->x->target, s->db, false, wire, e);
+    if (!c->rule || is_native(s, c->rule))
+        return group_add(g, &s->x->target, s->db, false, wire, e);
     switch (c->rule->kind) {
     case RULE_PASS:
         near_inherit(s, c);
@@ -261,6 +327,10 @@ static bool command_add(stream *s, const stream_command *c, group *g, err *e)
         return flush_add(s, c, g, e);
     case RULE_STOP:
         return cannot_carry(s, c, e);
+    case RULE_ASIDE:
+        return aside_note(s, c, g, c->rule->why);
+    case RULE_RECAST:
+        return command_recast(s, c, g, e);
     case RULE_GETACK:
         receiver_ack(s->x->receiver);
         g->dropped++;
@@ -318,7 +388,8 @@ static step unit_add(stream *s, group *g, err *e)
 
 static bool group_is_full(const group *g)
 {
-    return g->closed || g->count >= GROUP_COMMANDS_MAX || g->bytes.size >= GROUP_BYTES_MAX;
+    return g->closed || g->count >= GROUP_COMMANDS_MAX || g->asides >= GROUP_COMMANDS_MAX ||
+           g->bytes.size >= GROUP_BYTES_MAX;
 }
 
 /* The stream stands where the values belong. */
@@ -437,12 +508,15 @@ step stream_step(stream *s, bool paused, bool *ret_idle, err *e)
     if (s->outstanding) return STEP_MORE;
     /* Also a quiet source pings: the checkpoint follows, and tells whether the target still has it.
      */
-    bool due = g->count > 0 || g->copy_ticket || g->end - s->committed >= CHECKPOINT_BYTES ||
+    bool due = g->count > 0 || g->copy_ticket || g->asides >= GROUP_COMMANDS_MAX ||
+               g->end - s->committed >= CHECKPOINT_BYTES ||
                (g->end > s->committed && deadline_left_ms(s->due_ns) == 0);
     if (!due) {
         nothing_publish(s, g, built == STEP_MORE);
         return STEP_MORE;
     }
+    /* What was set aside is in the journal before the checkpoint goes past it. */
+    if (g->asides > 0 && link_shared_incidents_waiting(s->x->shared) > 0) return STEP_MORE;
     if (!group_send(g, s->x, spool_reader_generation(s->reader), e)) return STEP_BAD;
     s->outstanding = true;
     s->due_ns = deadline_in_ms(CHECKPOINT_MS);

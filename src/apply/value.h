@@ -28,6 +28,10 @@ typedef struct {
     unsigned rdb_version;  /* of the target */
 } value_item;
 
+/* Whether a target of that RDB version takes a value of this type as the file has it. Not so: newer
+ * types, and hashes that may have fields with an expiry (those must not be written by RESTORE). */
+bool value_is_taken(const rdb_type *type, unsigned target_rdb_version);
+
 /* Whether it is a string that stands plainly in the file, which `ret` is then (in `number`, if it
  * is one). The server's policy has no use for a usage that a SET would reset, unless the file
  * carries one: then RESTORE. */
@@ -40,7 +44,8 @@ value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_a
 void value_writer_free(value_writer *w);
 /* Reads from the value's first byte on and writes at most VALUE_COMMANDS_MAX commands.
  * STEP_MORE: again, with more bytes if nothing was written. STEP_DONE: the value is complete.
- * STEP_BAD with ERR_STATE or ERR_LIMIT: the bytes are good, but cannot be carried this way. */
+ * STEP_BAD with ERR_STATE or ERR_LIMIT: the bytes are good, but cannot be carried this way (a
+ * hash field with an expiry). */
 step value_writer_step(value_writer *w, cursor *in, buf *out, size_t *ret_commands, err *e)
     MUST_CHECK;
 /* Takes back what was written of it. */

@@ -9,9 +9,8 @@
 /* A command is closed when it has so many elements or bytes. */
 #define CHUNK_ELEMENTS_MAX ((size_t)512)
 #define CHUNK_BYTES_MAX ((size_t)256 * 1024)
-#define CHUNK_EXPIRIES_MAX ((size_t)16) /* of fields: one command each behind the chunk */
-/* What one element may write: a chunk with its expiries, and a few commands of its own. */
-#define ELEMENT_COMMANDS_MAX (CHUNK_EXPIRIES_MAX + 4)
+/* What one element may write: a chunk, and a few commands of its own. */
+#define ELEMENT_COMMANDS_MAX ((size_t)5)
 _Static_assert(2 * ELEMENT_COMMANDS_MAX < VALUE_COMMANDS_MAX, "a step writes something");
 #define BLOB_MAX (16 * MIB)
 #define PENDING_MAX (24 * MIB) /* some three million ids of one group */
@@ -27,9 +26,7 @@ struct value_writer {
     buf args;
     size_t arg_count;
     size_t elements;
-    buf piece;    /* of a string, for the next APPEND */
-    buf expiries; /* commands behind it: HPEXPIREAT of its fields */
-    size_t expiry_count;
+    buf piece;       /* of a string, for the next APPEND */
     buf entry_group; /* the group that CONSUMER and PENDING belong to */
     uint64_t entries;
 };
@@ -44,7 +41,6 @@ value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_a
     w->key = buf_of(RESP_BULK_MAX);
     w->args = buf_of(2 * RESP_BULK_MAX);
     w->piece = buf_of(RESP_BULK_MAX);
-    w->expiries = buf_of(2 * RESP_BULK_MAX);
     w->entry_group = buf_of(RESP_BULK_MAX);
     bool fits = buf_append(&w->key, key);
     assert(fits);
@@ -59,7 +55,6 @@ void value_writer_free(value_writer *w)
     buf_clear(&w->key);
     buf_clear(&w->args);
     buf_clear(&w->piece);
-    buf_clear(&w->expiries);
     buf_clear(&w->entry_group);
     free(w);
 }
@@ -74,10 +69,9 @@ static bool chunk_close(value_writer *w, buf *out, size_t *commands, err *e)
 {
     if (w->arg_count == 0) return true;
     bool fits = resp_begin(out, w->arg_count + 2) && resp_arg_text(out, w->verb) &&
-                resp_arg(out, buf_span(&w->key)) && buf_append(out, buf_span(&w->args)) &&
-                buf_append(out, buf_span(&w->expiries));
-    *commands += 1 + w->expiry_count;
-    w->args.size = w->arg_count = w->elements = w->expiries.size = w->expiry_count = 0;
+                resp_arg(out, buf_span(&w->key)) && buf_append(out, buf_span(&w->args));
+    ++*commands;
+    w->args.size = w->arg_count = w->elements = 0;
     return fits || full(w, e);
 }
 
@@ -102,8 +96,7 @@ static bool chunk_text(value_writer *w, const char *format, ...)
 
 static bool chunk_is_full(const value_writer *w)
 {
-    return w->elements >= CHUNK_ELEMENTS_MAX || w->args.size >= CHUNK_BYTES_MAX ||
-           w->expiry_count >= CHUNK_EXPIRIES_MAX;
+    return w->elements >= CHUNK_ELEMENTS_MAX || w->args.size >= CHUNK_BYTES_MAX;
 }
 
 /* One command of its own: what was collected goes first. */
@@ -207,19 +200,12 @@ static bool scored_append(value_writer *w, const rdb_element *v, buf *out, size_
     return element_append(w, "ZADD", 2, args, out, commands, e);
 }
 
-/* HPEXPIREAT key time FIELDS 1 field, behind the HSET that makes the field. */
+/* A field that expires would do so on the target by itself, also where the source renews it. */
 static bool field_append(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
 {
     const span pair[] = {v->text, v->value};
-    if (v->expires_at_ms >= 0) {
-        char at[24];
-        int size = snprintf(at, sizeof at, "%" PRId64, v->expires_at_ms);
-        assert(size > 0);
-        const span args[] = {span_text("HPEXPIREAT"), buf_span(&w->key), span_of(at, (size_t)size),
-                             span_text("FIELDS"),     span_text("1"),    v->text};
-        if (!resp_spans(&w->expiries, COUNT_OF(args), args)) return full(w, e);
-        w->expiry_count++;
-    }
+    if (v->expires_at_ms >= 0)
+        return err_set(e, ERR_STATE, "expiries of hash fields are not carried");
     return element_append(w, "HSET", 2, pair, out, commands, e);
 }
 

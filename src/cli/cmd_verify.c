@@ -66,26 +66,28 @@ static bool result_print(const struct cli_options *o, const verify_result *r, er
 }
 
 /* Compares; what differs is repaired when that was asked for, and all compared again. */
-static bool
-compare(const struct cli_options *o, verify_options *options, verify_result *result, err *e)
+static bool compare(const struct cli_options *o,
+                    verify_options *options,
+                    repair_list *list,
+                    verify_result *result,
+                    err *e)
 {
-    repair_list list = {0};
     bool repairs = cli_flag(o, "repair");
     if (repairs) {
         options->difference = repair_note;
-        options->difference_context = &list;
+        options->difference_context = list;
     }
-    bool good = (!repairs || repair_begin(&list, cli_text(o, "workdir"), e)) &&
+    bool good = (!repairs || repair_begin(list, cli_text(o, "workdir"), e)) &&
                 verify_run(options, result, e);
     if (options->progress) log_status(NULL);
-    if (good && list.count > 0) {
+    if (good && list->count > 0) {
         verify_result_clear(result);
         options->difference = NULL;
-        good = repair_run(&list, e);
+        good = repair_run(list, e);
         good = good && verify_run(options, result, e);
         if (options->progress) log_status(NULL);
     }
-    repair_end(&list);
+    repair_end(list);
     return good;
 }
 
@@ -94,6 +96,7 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
     engine_url source = {0};
     engine_url target = {0};
     verify_result result = {0};
+    repair_list list = {0};
     if (cli_flag(o, "repair") && cli_text(o, "state"))
         return err_set(
             e, ERR_USAGE,
@@ -107,7 +110,7 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
                               .stop = &stop_asked};
     if (isatty(STDERR_FILENO) && !cli_flag(o, "quiet")) options.progress = progress_draw;
     signals_take();
-    bool done = compare(o, &options, &result, e);
+    bool done = compare(o, &options, &list, &result, e);
     const char *workdir = cli_text(o, "workdir");
     done = done && result_print(o, &result, e) && (!workdir || result_note(workdir, &result, e));
     if (done && verify_differences(&result) > 0) *ret_exit = 1;

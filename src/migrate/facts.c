@@ -23,12 +23,18 @@ static bool server_read(facts *f, engine *s, server_facts *ret, err *e)
         uint64_t keys = 0;
         span name;
         size_t at = 0;
+        if (line.size > 0 && line.at[line.size - 1] == '\r') line.size--;
         if (!span_starts(line, "db") || !span_find(line, span_text(":keys="), &at)) continue;
         if (!span_cut(&line, ':', &name) || !span_to_u64(span_tail(name, 2), &db)) continue;
         span number = span_tail(line, 5);
         if (span_cut(&number, ',', &name) && span_to_u64(name, &keys)) ret->keys += keys;
         if (info_part(line, "expires", &number) && span_to_u64(number, &keys))
             ret->expiring += keys;
+        /* redis and valkey have a name each for it */
+        if ((info_part(line, "subexpiry", &number) ||
+             info_part(line, "keys_with_volatile_items", &number)) &&
+            span_to_u64(number, &keys))
+            ret->fields_expiring += keys;
         if (db > ret->database_highest) ret->database_highest = db;
     }
     int64_t before = clock_wall_ms();

@@ -8,6 +8,7 @@ typedef struct {
     span info; /* INFO all */
     uint64_t used_memory, dataset, keys;
     uint64_t expiring;         /* keys with an expiry */
+    uint64_t fields_expiring;  /* hashes with fields that have one */
     uint64_t database_highest; /* that holds keys; 0 when none does */
     int64_t clock_skew_ms;     /* the server's clock minus ours */
 } server_facts;

@@ -10,6 +10,7 @@
 /* How long a broken connection should be bridged by the source's backlog. */
 #define RECONNECT_S 30
 #define CLOCK_SKEW_MAX_MS 2000
+#define RDB_NEWEST_READ 13 /* of redis: 8.6 */
 
 typedef struct {
     const char *id;
@@ -69,31 +70,27 @@ static void check_same(facts *f, const char *id)
     }
 }
 
+/* A snapshot whose every value can be read; CLIENT PAUSE WRITE, which a cutover needs, is 6.2. */
 static void check_source_version(facts *f, const char *id)
 {
     const engine_version *v = &f->m->source_version;
-    bool known = v->rdb_version >= 9 && v->rdb_version <= 11 &&
-                 (v->product == ENGINE_VALKEY || engine_version_at_least(v, 6, 2));
+    bool is_valkey = v->product == ENGINE_VALKEY;
+    bool known = is_valkey ? v->rdb_version > 0
+                           : engine_version_at_least(v, 6, 2) && v->rdb_version <= RDB_NEWEST_READ;
     if (!known) {
         refuse(f, id,
-               "wait for the release that carries this version; redis 6.2 to 7.2 and valkey 7.2 to "
-               "8.1 are carried",
+               "wait for the release that carries this version; redis 6.2 to 8.6 and valkey from "
+               "7.2 on are carried",
                "the source is %s", engine_version_show(v).text);
     }
 }
 
 static void check_target_version(facts *f, const char *id)
 {
-    const engine_version *s = &f->m->source_version;
     const engine_version *t = &f->m->target_version;
-    if (t->rdb_version < 10 || t->rdb_version > 11) {
-        refuse(f, id, "choose a target of redis 7.0 or 7.2, or valkey 7.2 to 8.1",
+    if (t->rdb_version < 10) {
+        refuse(f, id, "choose a target of redis 7.0 or newer, or of valkey",
                "the target is %s, which this release cannot write to", engine_version_show(t).text);
-    } else if (t->rdb_version < s->rdb_version) {
-        refuse(f, id, "choose a target that is not older than the source",
-               "the target (%s, RDB %u) is older than the source (%s, RDB %u)",
-               engine_version_show(t).text, t->rdb_version, engine_version_show(s).text,
-               s->rdb_version);
     }
 }
 
@@ -132,16 +129,49 @@ static void check_loading(facts *f, const char *id)
     }
 }
 
+/* Modules that are part of an engine: they are always there, used or not. */
+static bool is_built_in(const reply *module)
+{
+    const reply *name = reply_field(module, "name");
+    return name && (span_is(name->text, "lua") || span_is(name->text, "vectorset"));
+}
+
 static void check_modules(facts *f, const char *id)
 {
     const reply *r = NULL;
+    size_t loaded = 0;
     err ignored;
     if (!engine_try(f->m->source, &f->memory, &r, &ignored, "MODULE", "LIST")) return;
-    if (r->kind == REPLY_ARRAY && r->count > 0) {
+    for (size_t i = 0; r->kind == REPLY_ARRAY && i < r->count; i++)
+        loaded += !is_built_in(&r->items[i]);
+    if (loaded > 0) {
         refuse(f, id,
                "values of modules are not carried by this release; accept only if none are in use",
-               "the source has %zu module%s loaded", r->count, r->count == 1 ? "" : "s");
+               "the source has %zu module%s loaded", loaded, loaded == 1 ? "" : "s");
     }
+}
+
+static void check_vector_sets(facts *f, const char *id)
+{
+    uint64_t calls = facts_calls(&f->source, "VADD");
+    bool same_line = f->m->target_version.product == ENGINE_REDIS &&
+                     f->m->target_version.rdb_version >= f->m->source_version.rdb_version;
+    if (calls == 0 || same_line) return;
+    refuse(f, id, "accept: they go to the quarantine by name, and the rest is carried",
+           "the source has vector sets (VADD was called %" PRIu64 " times), the target has no such "
+           "type",
+           calls);
+}
+
+static void check_field_expiry(facts *f, const char *id)
+{
+    if (f->source.fields_expiring == 0) return;
+    refuse(f, id,
+           "accept: they go to the quarantine by name, and the rest is carried; or take the "
+           "expiries off (HPERSIST)",
+           "the source has %" PRIu64
+           " hash%s with fields that expire, which this release does not carry",
+           f->source.fields_expiring, f->source.fields_expiring == 1 ? "" : "es");
 }
 
 static void check_sentinel(facts *f, const char *id)
@@ -510,6 +540,8 @@ static const check_row checks[] = {
     {"source-rights", false, SIDE_SOURCE, check_source_rights},
     {"target-rights", false, SIDE_TARGET, check_target_rights},
     {"modules", true, SIDE_SOURCE, check_modules},
+    {"vector-sets", true, SIDE_SOURCE, check_vector_sets},
+    {"field-expiry", true, SIDE_SOURCE, check_field_expiry},
     {"sentinel", true, SIDE_SOURCE, check_sentinel},
     {"target-not-empty", false, SIDE_TARGET, check_target_empty},
     {"other-move", true, SIDE_TARGET, check_other_move},

@@ -84,6 +84,8 @@ static step string_letter(struct rdb_decoder *d, cursor *in, err *e)
         if (s.size != 16)
             return err_at(e, ERR_FORMAT, in->offset, "a stream node id of %zu bytes", s.size);
         d->node.base = stream_id_read(s.at);
+    } else if (letter == 'x') {
+        return STEP_DONE;
     } else if (letter == 'v') {
         d->value = record_goes_on(d) ? keep(&d->value_kept, s) : s;
     } else {
@@ -99,6 +101,7 @@ static step number_letter(struct rdb_decoder *d, cursor *in, err *e)
     step s = rdb_number_read(in, UINT64_MAX, &number, e);
     if (s != STEP_DONE) return s;
     char letter = *d->walk.at;
+    if (letter == 'y') return STEP_DONE;
     if (letter == 'q') {
         if (number != 1 && number != 2)
             return err_at(e, ERR_FORMAT, begin, "no quicklist container %" PRIu64, number);
@@ -218,6 +221,10 @@ static step stream_record(
         *ret = d->record;
         ret->kind = RDB_ELEMENT_CONSUMER;
         ret->text = d->text;
+        return STEP_DONE;
+    case 'x':
+    case 'y':
+        *ret_answer = false;
         return STEP_DONE;
     case 'J':
         return pending_own(d, d->record.id, offset, ret, e);

@@ -4,6 +4,9 @@
 #define STREAM_BEGIN "l(kb)nnn"
 #define STREAM_META_2 "nnnnn"
 #define STREAM_PENDING "l(ITn)"
+/* Duration and size; producers with the messages of theirs that are remembered, and the ids those
+ * got; how many were added, and found twice. */
+#define STREAM_IDEMPOTENCY "yyl(xl(xyy))yy"
 
 static const rdb_type types[] = {
     {0, false, 1, RDB_KIND_STRING, "string", RDB_BLOB_NONE, "s"},
@@ -36,38 +39,21 @@ static const rdb_type types[] = {
     {23, false, 12, RDB_KIND_HASH, "hash-listpack-ex-pre-ga", RDB_BLOB_NONE, NULL},
     {24, false, 12, RDB_KIND_HASH, "hash-metadata", RDB_BLOB_NONE, "Bl(tfv)"},
     {25, false, 12, RDB_KIND_HASH, "hash-listpack-ex", RDB_BLOB_LISTPACK, "Bb"},
-    {26, false, 13, RDB_KIND_STREAM, "stream-listpacks-4", RDB_BLOB_LISTPACK, NULL},
+    {26, false, 13, RDB_KIND_STREAM, "stream-listpacks-4", RDB_BLOB_LISTPACK,
+     STREAM_BEGIN STREAM_META_2 "l(gnnr" STREAM_PENDING "l(cSAl(J)))" STREAM_IDEMPOTENCY},
     {27, false, 14, RDB_KIND_STREAM, "stream-listpacks-5", RDB_BLOB_LISTPACK, NULL},
 };
 
-#define TYPE_DIVERGES 22 /* from here on redis and valkey count for themselves */
-
 const uint8_t rdb_shapes[128] = {
-    ['s'] = RDB_SHAPE_STRING,
-    ['e'] = RDB_SHAPE_STRING,
-    ['m'] = RDB_SHAPE_STRING,
-    ['f'] = RDB_SHAPE_STRING,
-    ['v'] = RDB_SHAPE_STRING,
-    ['z'] = RDB_SHAPE_STRING,
-    ['b'] = RDB_SHAPE_STRING,
-    ['k'] = RDB_SHAPE_STRING,
-    ['g'] = RDB_SHAPE_STRING,
-    ['c'] = RDB_SHAPE_STRING,
-    ['n'] = RDB_SHAPE_NUMBER,
-    ['q'] = RDB_SHAPE_NUMBER,
-    ['t'] = RDB_SHAPE_NUMBER,
-    ['r'] = RDB_SHAPE_NUMBER,
-    ['D'] = RDB_SHAPE_8,
-    ['X'] = RDB_SHAPE_8,
-    ['B'] = RDB_SHAPE_8,
-    ['T'] = RDB_SHAPE_8,
-    ['S'] = RDB_SHAPE_8,
-    ['A'] = RDB_SHAPE_8,
-    ['I'] = RDB_SHAPE_16,
-    ['J'] = RDB_SHAPE_16,
-    ['*'] = RDB_SHAPE_MODULE,
-    ['l'] = RDB_SHAPE_COUNT,
-    ['d'] = RDB_SHAPE_ASCII_DOUBLE,
+    ['s'] = RDB_SHAPE_STRING, ['e'] = RDB_SHAPE_STRING, ['m'] = RDB_SHAPE_STRING,
+    ['f'] = RDB_SHAPE_STRING, ['v'] = RDB_SHAPE_STRING, ['z'] = RDB_SHAPE_STRING,
+    ['b'] = RDB_SHAPE_STRING, ['k'] = RDB_SHAPE_STRING, ['g'] = RDB_SHAPE_STRING,
+    ['c'] = RDB_SHAPE_STRING, ['x'] = RDB_SHAPE_STRING, ['n'] = RDB_SHAPE_NUMBER,
+    ['q'] = RDB_SHAPE_NUMBER, ['t'] = RDB_SHAPE_NUMBER, ['r'] = RDB_SHAPE_NUMBER,
+    ['y'] = RDB_SHAPE_NUMBER, ['D'] = RDB_SHAPE_8,      ['X'] = RDB_SHAPE_8,
+    ['B'] = RDB_SHAPE_8,      ['T'] = RDB_SHAPE_8,      ['S'] = RDB_SHAPE_8,
+    ['A'] = RDB_SHAPE_8,      ['I'] = RDB_SHAPE_16,     ['J'] = RDB_SHAPE_16,
+    ['*'] = RDB_SHAPE_MODULE, ['l'] = RDB_SHAPE_COUNT,  ['d'] = RDB_SHAPE_ASCII_DOUBLE,
     [')'] = RDB_SHAPE_CLOSE,
 };
 
@@ -80,18 +66,25 @@ const rdb_type *rdb_type_find(uint8_t number, uint16_t version)
 {
     bool is_valkey = version >= RDB_VERSION_VALKEY_MIN;
     size_t guess = number < 8 ? number : (size_t)number - 1; /* there is no type 8 */
-    if (number < TYPE_DIVERGES && types[guess].number == number) return &types[guess];
+    if (number < RDB_TYPE_DIVERGES && types[guess].number == number) return &types[guess];
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         if (types[i].number == number &&
-            (number < TYPE_DIVERGES || types[i].is_valkey == is_valkey))
+            (number < RDB_TYPE_DIVERGES || types[i].is_valkey == is_valkey))
             return &types[i];
     }
     return NULL;
 }
 
+bool rdb_type_is_loaded(const rdb_type *type, unsigned version)
+{
+    if (type->number >= RDB_TYPE_DIVERGES && type->is_valkey != (version >= RDB_VERSION_VALKEY_MIN))
+        return false;
+    return type->version_min <= version;
+}
+
 const rdb_type *rdb_type_any(uint8_t number)
 {
-    if (number < TYPE_DIVERGES) return rdb_type_find(number, 0);
+    if (number < RDB_TYPE_DIVERGES) return rdb_type_find(number, 0);
     for (size_t i = 0; i < COUNT_OF(types); i++)
         if (types[i].number == number) return &types[i];
     return NULL;

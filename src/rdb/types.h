@@ -9,14 +9,17 @@
  * field. Its shape is in rdb_shape_of(); its role is the letter itself:
  *   strings   s value  e list element  m set member  f hash field  v hash value  z zset member
  *             b blob (its inner format is in `blob`)  k stream node id  g group  c consumer
+ *             x one that is not carried (producer and message of an idempotent XADD)
  *   numbers   n any  q quicklist container  t field expiry behind the shortest one  r entries read
+ *             y one that is not carried
  *   8 bytes   D double  X field expiry  B shortest field expiry  T delivered  S seen  A active
  *   16 bytes  I pending id  J pending id owned by the consumer
  *   others    d score in ASCII  * module value (opcodes up to an end mark)
  * Numbers of the stream's own record are `n` in the order of the file.
  *
  * Type 22 and up mean different things to redis and to valkey: rdb_type_find() is told the version.
- * Format: valkey src/rdb.h (RDB_TYPE_*), src/rdb.c (rdbLoadObject); redis 7.4 for 24 and 25. */
+ * Format: valkey src/rdb.h (RDB_TYPE_*), src/rdb.c (rdbLoadObject); redis 7.4 for 24 and 25,
+ * dumps of redis 8.6.3 for 26. */
 #pragma once
 #include "base/err.h"
 
@@ -25,6 +28,7 @@
 #define RDB_VERSION_REDIS_MAX 14
 #define RDB_VERSION_VALKEY_MIN 80
 #define RDB_VERSION_VALKEY_MAX 81
+#define RDB_TYPE_DIVERGES 22 /* from here on redis and valkey count for themselves */
 
 typedef enum {
     RDB_KIND_STRING,
@@ -74,6 +78,9 @@ const rdb_type *
 rdb_type_readable(uint8_t number, uint16_t version, uint64_t offset, err *e) MUST_CHECK;
 /* For values whose version is not at hand: 22 is then valkey's, the only one that is readable. */
 const rdb_type *rdb_type_any(uint8_t number);
+/* Whether an engine of this RDB version takes values of the type (RESTORE): a newer or foreign type
+ * must go as commands. */
+bool rdb_type_is_loaded(const rdb_type *type, unsigned version);
 const char *rdb_kind_name(rdb_kind kind); /* "string", "zset", ... as TYPE answers */
 
 /* Every row, for tests and reports. */

@@ -63,6 +63,8 @@ static void heard(receiver *r, size_t bytes)
     pthread_mutex_unlock(&r->lock);
 }
 
+#define REPLICA_VERSION "9.1.0" /* of the newest snapshot of valkey that we read */
+
 static bool ack_send(receiver *r, err *e)
 {
     spool_extent stream = spool_extent_get(r->spool, LANE_STREAM);
@@ -79,6 +81,10 @@ static bool greet(receiver *r, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     const reply *answer = NULL;
+    /* A valkey from 9.0 on writes the older format for a replica that names no version, and closes
+     * the connection at the first hash with fields that expire. Others refuse the word. */
+    if (!engine_try(r->engine, &memory, &answer, e, "REPLCONF", "version", REPLICA_VERSION))
+        return false;
     if (!engine_ask(r->engine, &memory, &answer, e, "REPLCONF", "capa", "eof", "capa", "psync2"))
         return false;
     spool_origin origin = spool_origin_get(r->spool);

@@ -103,8 +103,10 @@ class Server:
     def _start_once(self):
         settings = {
             "port": self.port, "bind": self.host, "dir": self.directory, "save": '""',
-            "daemonize": "no", "repl-diskless-sync-delay": 0, "enable-debug-command": "local",
+            "daemonize": "no", "repl-diskless-sync-delay": 0,
         }
+        if self.engine != "redis-6.0":  # always on there
+            settings["enable-debug-command"] = "local"
         settings.update(self.options)
         if self.password:
             settings.update(requirepass=self.password, masterauth=self.password)

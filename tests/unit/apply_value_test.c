@@ -296,21 +296,10 @@ static void command_tell(buf *out, const command *c)
         fail_msg("'%s' is no command of a value", span_show(name).text);
 }
 
-static void field_expiry_tell(buf *out, const command *c)
-{
-    assert_int_equal(c->count, 6);
-    assert_span_text(c->args[3], "FIELDS");
-    assert_span_text(c->args[4], "1");
-    put(out, "expires ");
-    put_bytes(out, c->args[2]);
-    line(out, "", 1, c->args + 5);
-}
-
 /* DEL first; PEXPIREAT last when there is an expiry; the empty stream's XADD and XDEL left out. */
 static buf commands_tell(span sent, span key, int64_t expires_at_ms)
 {
     buf out = buf_of(64 * MIB);
-    buf expiries = buf_of(MIB);
     command *c = mem_alloc(sizeof *c);
     size_t number = 0;
     bool expired = false;
@@ -334,12 +323,9 @@ static buf commands_tell(span sent, span key, int64_t expires_at_ms)
             assert_true(span_is(c->args[0], "XDEL") && span_is(c->args[2], "0-1"));
             continue;
         }
-        bool of_field = span_is(c->args[0], "HPEXPIREAT");
-        of_field ? field_expiry_tell(&expiries, c) : command_tell(&out, c);
+        command_tell(&out, c);
     }
     assert_true(expired == (expires_at_ms >= 0));
-    assert_true(buf_append(&out, buf_span(&expiries)));
-    buf_clear(&expiries);
     free(c);
     return out;
 }
@@ -368,6 +354,12 @@ static bool writer_run(
     return s == STEP_DONE;
 }
 
+static bool tells_field_expiry(const buf *told)
+{
+    size_t at = 0;
+    return span_find(buf_span(told), span_text("expires "), &at);
+}
+
 static void the_writer_writes_what_the_decoder_finds(const rdb_item *item, span value)
 {
     static const size_t pieces[] = {1, 7, 100, FILE_MAX};
@@ -377,6 +369,11 @@ static void the_writer_writes_what_the_decoder_finds(const rdb_item *item, span 
         err e = {0};
         int64_t expires = i % 2 ? EXPIRY : -1;
         bool done = writer_run(item->type, item->key, value, expires, pieces[i], &sent, &e);
+        if (!done && tells_field_expiry(&want)) { /* named, and nothing goes to the target */
+            assert_int_equal(e.kind, ERR_STATE);
+            buf_clear(&sent);
+            continue;
+        }
         if (!done) fail_msg("%s: %s", item->type->name, e.text);
         buf got = commands_tell(buf_span(&sent), item->key, expires);
         if (!span_equal(buf_span(&got), buf_span(&want)))
