@@ -29,6 +29,7 @@ put 644 "$work/completion" /usr/share/bash-completion/completions/handover
 "$program" completion zsh >"$work/completion"
 put 644 "$work/completion" /usr/share/zsh/vendor-completions/_handover
 put 644 packaging/handover@.service /lib/systemd/system/handover@.service
+put 644 packaging/grafana/handover.json /usr/share/handover/grafana/handover.json
 packed /usr/share/doc/handover/changelog.gz <CHANGELOG.md
 for page in docs/*.md; do put 644 "$page" "/usr/share/doc/handover/${page##*/}"; done
 {

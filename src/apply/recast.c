@@ -215,8 +215,9 @@ bool recast(
 {
     form f = {.count = count, .args = args, .t = t, .out = out, .result = ret};
     *ret = (recast_result){0};
-    for (size_t i = 0; i < COUNT_OF(forms); i++)
-        if (span_is_nocase(args[0], forms[i].name))
-            return count >= 3 ? forms[i].write(&f, e) : malformed(&f, e);
+    for (size_t i = 0; i < COUNT_OF(forms); i++) {
+        if (!span_is_nocase(args[0], forms[i].name)) continue;
+        return count >= 3 ? forms[i].write(&f, e) : malformed(&f, e);
+    }
     return err_set(e, ERR_STATE, "'%s' is not recast", span_show(args[0]).text);
 }

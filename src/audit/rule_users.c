@@ -189,9 +189,10 @@ static void users_list(const users_judge *j)
     const char *commands = "";
     const char *ids = "";
     size_t listed = size_min(j->n->user_count, USERS_SHOWN_MAX);
-    if (listed < j->n->user_count)
+    if (listed < j->n->user_count) {
         report_add_paragraph(j->r, section, "The first %zu of %zu users.", listed,
                              j->n->user_count);
+    }
     for (size_t i = 0; i < listed; i++) {
         const fact_user *u = &j->n->users[i];
         access_string a = access_string_make(u->rules, j->t, j->deployment, j->memory);

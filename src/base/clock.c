@@ -30,6 +30,16 @@ clock_text clock_show(int64_t wall_ms)
     return out;
 }
 
+clock_text clock_show_ms(int64_t wall_ms)
+{
+    clock_text out = clock_show(wall_ms);
+    size_t size = strlen(out.text);
+    if (size == 0) return out;
+    (void)snprintf(out.text + size - 1, sizeof out.text - size + 1, ".%03dZ",
+                   (int)(wall_ms % 1000));
+    return out;
+}
+
 int deadline_left_ms(int64_t deadline_ns)
 {
     int64_t left = deadline_ns - clock_ns();

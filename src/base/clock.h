@@ -14,6 +14,8 @@ typedef struct {
     char text[32];
 } clock_text;
 clock_text clock_show(int64_t wall_ms);
+/* "2026-11-22T14:03:07.123Z" */
+clock_text clock_show_ms(int64_t wall_ms);
 
 /* A deadline: a monotonic time that has not passed yet, or has. */
 static inline int64_t deadline_in_ms(int64_t ms)

@@ -38,6 +38,7 @@ static int run_command(const struct command *c,
     if (c->touches & TOUCHES_SERVERS) secrets_no_core();
     bool good = options_parse(count, words, c, env, &o, &e);
     if (good && cli_flag(&o, "quiet")) log_set_level(LOG_WARN);
+    if (good && cli_is(&o, "log-format", "json")) log_set_format(LOG_JSON);
     if (good) good = c->run(&o, &code, &e);
     if (!good) code = fail(&e, &o);
     options_clear(&o);

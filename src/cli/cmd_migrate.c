@@ -57,7 +57,10 @@ static void run_options(const struct cli_options *o, migrate_options *ret)
     ret->throttle = limits_read(o);
     ret->throttle_file = cli_text(o, "throttle-file");
     ret->verify_run = cmd_verify_for_move;
+    ret->metrics = cli_text(o, "metrics");
     if (cli_flag(o, "quiet")) ret->progress = PROGRESS_NONE;
+    if (cli_is(o, "log-format", "json") && ret->progress != PROGRESS_NONE)
+        ret->progress = PROGRESS_PLAIN; /* a line that is drawn over itself is no object */
 }
 
 static bool server_options(const struct cli_options *o, migrate_options *ret, err *e)

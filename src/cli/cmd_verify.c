@@ -97,10 +97,10 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
     engine_url target = {0};
     verify_result result = {0};
     repair_list list = {0};
-    if (cli_flag(o, "repair") && cli_text(o, "state"))
-        return err_set(
-            e, ERR_USAGE,
-            "--repair and --state do not go together: after a repair all is compared anew");
+    if (cli_flag(o, "repair") && cli_text(o, "state")) {
+        err_set(e, ERR_USAGE, "--repair and --state do not go together");
+        return err_hint(e, "after a repair all is compared anew: give one of them");
+    }
     if (!urls_need(o, &source, &target, e)) return false;
     verify_options options = {.source = &source,
                               .target = &target,

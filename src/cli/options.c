@@ -70,7 +70,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"spool-max", "SIZE", OPTION_SIZE, FOR(RUN), .fallback = "16G", .min = 16 * MIB,
      .max = MIB * MIB * 16, .help = "disk for what is not written yet"},
     {"spool-segment", "SIZE", OPTION_SIZE, FOR(RUN), .fallback = "64M", .min = MIB, .max = GIB,
-     .help = "size of one file of the spool"},
+     .in_other_help = FOR(RUN), .help = "size of one file of the spool"},
     {"hold-horizon", "DURATION", OPTION_DURATION, FOR(RUN), .fallback = "24h",
      .min = 60 * SECOND_MS, .max = 365 * DAY_MS, .help = "expiries nearer are held back"},
     {"switch-hook", "FILE", OPTION_FILE, FOR(RUN),
@@ -98,6 +98,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"throttle-file", "FILE", OPTION_FILE, FOR(RUN),
      .help = "write nothing while it is there (DIR/throttle)"},
     {"off", NULL, OPTION_FLAG, FOR(THROTTLE), .command_line_only = true, .help = "no limit at all"},
+    {"metrics", "ADDRESS", OPTION_TEXT, FOR(RUN), .help = "HOST:PORT, where Prometheus reads"},
     {"progress", "HOW", OPTION_CHOICE, FOR(RUN), .choices = "auto|line|plain|none",
      .fallback = "auto", .help = "shown as"},
     {"force", NULL, OPTION_FLAG, FOR(CUTOVER), .command_line_only = true,
@@ -145,7 +146,10 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "the result for machines"},
     {"config", "FILE", OPTION_FILE, FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR_MIGRATE | FOR(VERIFY),
      .command_line_only = true, .help = "options as YAML, one 'name: value' a line"},
-    {"quiet", NULL, OPTION_FLAG, FOR_ALL, .help = "only warnings and errors"},
+    {"log-format", "FORMAT", OPTION_CHOICE, FOR_ALL, .choices = "text|json", .fallback = "text",
+     .in_other_help = FOR_ALL, .help = "of what is said on standard error"},
+    {"quiet", NULL, OPTION_FLAG, FOR_ALL,
+     .help = "warnings and errors alone; also --log-format json"},
     {"help", NULL, OPTION_FLAG, FOR_ALL, .command_line_only = true, .help = "this text"},
 };
 

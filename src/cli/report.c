@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "cli/cli_internal.h"
 
 /* Part of the interface: scripts branch on these. */
@@ -58,13 +59,14 @@ static const char *side_url(const struct cli_options *o, err_side side)
 
 void error_print(FILE *out, const err *e, const struct cli_options *o)
 {
+    CLEANUP(arena_clear) arena memory = {0};
     const char *text = e->text[0] ? e->text : "it failed without saying why";
     const char *side = e->side == SIDE_SOURCE   ? ", source"
                        : e->side == SIDE_TARGET ? ", target"
                                                 : "";
     const char *url = o && e->side != SIDE_NONE ? side_url(o, e->side) : NULL;
     const char *path = o && o->command ? o->command->path : "handover";
-    (void)fprintf(out, "error: %s\n  where: %s%s", text, path, side);
-    if (url) (void)fprintf(out, " '%s'", url);
-    (void)fprintf(out, "\n  do:    %s\n", e->hint[0] ? e->hint : advice(e));
+    const char *where = arena_printf(&memory, "%s%s%s%s%s", path, side, url ? " '" : "",
+                                     url ? url : "", url ? "'" : "");
+    log_end(out, text, where, e->hint[0] ? e->hint : advice(e));
 }

@@ -86,7 +86,7 @@ static bool user_parse(span s, engine_url *u, err *e)
 
 /* Port and database are not repeated in messages: where the '@' was forgotten, the password stands
  * in their place. */
-static bool host_parse(span s, engine_url *u, err *e)
+bool engine_address_parse(span s, char **ret_host, uint16_t *ret_port, err *e)
 {
     span host = s;
     span port = {0};
@@ -108,11 +108,18 @@ static bool host_parse(span s, engine_url *u, err *e)
         }
     }
     if (host.size == 0) return err_set(e, ERR_USAGE, "no host");
-    uint64_t number = ENGINE_PORT_DEFAULT;
+    uint64_t number = 0;
     if (port.size && (!span_to_u64(port, &number) || number == 0 || number > UINT16_MAX))
         return err_set(e, ERR_USAGE, "the port behind ':' is not a number from 1 to 65535");
-    u->host = mem_text(host);
-    u->port = (uint16_t)number;
+    *ret_host = mem_text(host);
+    *ret_port = (uint16_t)number;
+    return true;
+}
+
+static bool host_parse(span s, engine_url *u, err *e)
+{
+    if (!engine_address_parse(s, &u->host, &u->port, e)) return false;
+    if (u->port == 0) u->port = ENGINE_PORT_DEFAULT;
     return true;
 }
 

@@ -31,6 +31,8 @@ typedef struct {
 
 /* ERR_USAGE says which part is wrong, without repeating a password. */
 bool engine_url_parse(const char *text, engine_url *ret, err *e) MUST_CHECK;
+/* "host[:port]", "[address][:port]"; free() the host. Port 0: none was given. */
+bool engine_address_parse(span s, char **ret_host, uint16_t *ret_port, err *e) MUST_CHECK;
 void engine_url_clear(engine_url *u);
 engine_url engine_url_copy(const engine_url *u);
 /* "redis://app@10.0.0.7:6379/2", no password; free() it. It parses to the same again. */

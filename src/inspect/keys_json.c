@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include "inspect/json_text.h"
+#include "base/json_text.h"
 
 /* What is open in the line being written, besides the object of the key itself. */
 typedef enum { OPEN_VALUE, OPEN_ENTRY, OPEN_GROUPS, OPEN_GROUP, OPEN_CONSUMER } open_part;

@@ -47,11 +47,12 @@ static bool entry_check(const char *directory, const char *name, err *e)
     const char *path = arena_printf(&memory, "%s/%s", directory, name);
     bool claims = strncmp(name, "before-", 7) == 0 || strncmp(name, "after-", 6) == 0;
     if (!claims) return true;
-    if (!is_hook(name))
+    if (!is_hook(name)) {
         return refuse(
             e, path, "is named as a hook, but no phase is",
             "hooks are before- and after- snapshot, cutover, finish, abort; after-in-sync, "
             "after-verify");
+    }
     if (stat(path, &is) != 0) return err_sys(e, errno, "look at '%s'", path);
     if (!S_ISREG(is.st_mode) || access(path, X_OK) != 0)
         return refuse(e, path, "cannot be run", "it must be an executable file (chmod +x)");
@@ -70,9 +71,10 @@ bool hooks_check(const char *directory, err *e)
         return err_hint(e, "--hooks is a directory of executable files");
     }
     bool good = fstat(dirfd(d), &is) == 0 || err_sys(e, errno, "look at '%s'", directory);
-    if (good && writable_by_others(&is))
+    if (good && writable_by_others(&is)) {
         good = refuse(e, directory, "may be changed by others",
                       "the directory must be yours or root's, and nobody else's to write");
+    }
     for (const struct dirent *one = NULL; good && (one = readdir(d));) /* NOLINT(concurrency*) */
         good = entry_check(directory, one->d_name, e);
     (void)closedir(d); /* only read */

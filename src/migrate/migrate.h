@@ -47,6 +47,7 @@ typedef struct {
     const char *hooks;         /* a directory; NULL: as the move knows it */
     throttle_limits throttle;  /* -1: as the move knows it, 0: no limit */
     const char *throttle_file; /* NULL: "throttle" in the work directory */
+    const char *metrics;       /* HOST:PORT to serve them on; NULL: nowhere */
     progress_kind progress;
     migrate_verify_run *verify_run;
 } migrate_options;

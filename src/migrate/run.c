@@ -7,6 +7,7 @@
 #include "migrate/changes.h"
 #include "migrate/control.h"
 #include "migrate/cutover.h"
+#include "migrate/exporter.h"
 #include "migrate/facts.h"
 #include "migrate/finish.h"
 #include "migrate/hook.h"
@@ -53,6 +54,7 @@ typedef struct {
 typedef struct {
     move m;
     control *control;
+    exporter *exporter; /* NULL: no metrics are asked for */
     preflight_result found;
     progress progress;
     verifier verifier;
@@ -602,7 +604,8 @@ static bool run_link(runner *r, err *e)
     r->m.link = link;
     pthread_mutex_unlock(&r->m.lock);
     watchdog_init(&r->m.watchdog, clock_ns());
-    bool good = control_start(&r->m, &r->control, e);
+    bool good = control_start(&r->m, &r->control, e) &&
+                (!r->exporter || exporter_start(r->exporter, &r->m, e));
     while (good && !r->over)
         good = tick(r, e);
     progress_end(&r->progress);
@@ -622,6 +625,7 @@ static void askers_send_away(runner *r)
     pthread_cond_broadcast(&r->m.changed);
     pthread_mutex_unlock(&r->m.lock);
     control_stop(r->control);
+    exporter_close(r->exporter);
 }
 
 /* What becomes of the target's own keys is decided once: a later run that forgot the option would
@@ -664,7 +668,11 @@ bool migrate_run(const migrate_options *o, int *ret_exit, err *e)
     signals_take();
     progress_init(&r.progress, o->progress);
     if (o->switch_hook && !hook_check(o->switch_hook, e)) return false;
-    if (!move_open(&r.m, o, true, e)) return false;
+    if (o->metrics && !exporter_open(o->metrics, &r.exporter, e)) return false;
+    if (!move_open(&r.m, o, true, e)) {
+        exporter_close(r.exporter);
+        return false;
+    }
     bool good = begin(&r, e) && (r.over || run_link(&r, e));
     askers_send_away(&r);
     move_close(&r.m);

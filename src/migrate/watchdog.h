@@ -14,6 +14,7 @@ typedef enum {
     ACTIVITY_WAITING, /* for the source's snapshot */
     ACTIVITY_HELD,    /* by a pause, a limit, or a trouble that the reason names */
     ACTIVITY_STALLED,
+    ACTIVITY_COUNT
 } link_activity;
 
 typedef struct {

@@ -136,7 +136,9 @@ static bool line_next(reader *r, span *ret, err *e)
     *e = (err){0};
     r->line.size = 0;
     r->number++;
-    for (int c = getc_unlocked(r->from); c != EOF; c = getc_unlocked(r->from)) {
+    for (;;) {
+        int c = getc_unlocked(r->from); /* NOLINT(concurrency*): this thread's alone */
+        if (c == EOF) break;
         if (!buf_u8(&r->line, (uint8_t)c)) {
             return err_set(e, ERR_FORMAT, "line %" PRIu64 " is longer than %zu bytes", r->number,
                            SAVED_LINE_MAX);
@@ -250,9 +252,10 @@ static bool read_count(reader *r, span rest, saved_state *s)
     span name;
     (void)r;
     if (!span_cut(&rest, ' ', &name)) return false;
-    for (size_t i = 0; i < COUNT_OF(counters); i++)
-        if (span_is(name, counters[i].name))
-            return take_u64(&rest, UINT64_MAX, counter(s->result, i));
+    for (size_t i = 0; i < COUNT_OF(counters); i++) {
+        if (!span_is(name, counters[i].name)) continue;
+        return take_u64(&rest, UINT64_MAX, counter(s->result, i));
+    }
     return false;
 }
 
@@ -356,13 +359,12 @@ static bool line_read(reader *r, span line, saved_state *s)
 
 static bool lines_read(reader *r, saved_state *s, err *e)
 {
-    span line;
+    span line = {0};
     uint64_t crc = 0;
     if (!line_next(r, &line, e))
         return e->kind == ERR_NONE ? err_set(e, ERR_FORMAT, "it is empty") : false;
-    if (!span_is(line, FORMAT)) {
+    if (!span_is(line, FORMAT))
         return err_set(e, ERR_FORMAT, "it does not begin with '%s'", FORMAT);
-    }
     while (line_next(r, &line, e)) {
         if (span_starts(line, "end ")) {
             if (!span_to_u64(span_tail(line, 4), &crc) || crc != r->crc)

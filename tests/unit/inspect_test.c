@@ -1,6 +1,6 @@
 #include "base/buf.h"
+#include "base/json_text.h"
 #include "inspect/engines.h"
-#include "inspect/json_text.h"
 #include "test.h"
 
 /* What the writer makes of the bytes in two pieces; free() it. */

@@ -1,4 +1,4 @@
-#include "inspect/json_text.h"
+#include "base/json_text.h"
 
 void json_text_begin(json_text *t, FILE *out)
 {

@@ -1,4 +1,4 @@
-/* inspect/json_text.h: any bytes as one JSON string, piece by piece, whatever their number.
+/* base/json_text.h: any bytes as one JSON string, piece by piece, whatever their number.
  *
  * UTF-8 goes through. A byte that is not part of valid UTF-8 becomes \udcXX, XX being the byte: a
  * code point that no valid UTF-8 has, so that the bytes can be had back exactly (in Python:
