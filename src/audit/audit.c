@@ -7,12 +7,14 @@
 
 static bool facts_collect(const audit_options *o, audit_facts *f, err *e)
 {
-    if (!o->source && !o->conf_path && !o->info_path) {
+    if (!o->source && !o->conf_path && !o->info_path && !o->dump_path) {
         (void)err_set(e, ERR_USAGE, "nothing to audit is named");
-        return err_hint(e, "give --source, or --conf and --info for an audit of saved files");
+        return err_hint(e,
+                        "give --source, or --conf, --info and --rdb for an audit of saved files");
     }
     if (o->source && !audit_collect_live(o, f, e)) return false;
     if ((o->conf_path || o->info_path) && !audit_collect_offline(o, f, e)) return false;
+    if (o->dump_path && !audit_collect_dump(o, f, e)) return false;
     f->rules_path = o->rules_path;
     return !o->rules_path || audit_file_read(o->rules_path, &f->memory, &f->rules, e);
 }
@@ -36,10 +38,16 @@ static void head_fill(const audit_facts *f, const knowledge_target *t, report *r
         report_add_fact(r, "Cluster", "%zu of %zu members read", read, f->node_count);
     if (n->is_cluster && read == f->node_count)
         report_add_fact(r, "Cluster", "%zu member%s read", read, read == 1 ? "" : "s");
-    if (n->info.size) report_add_fact(r, "Keys", "%" PRIu64, keys);
+    if (n->info.size || n->dump.path) report_add_fact(r, "Keys", "%" PRIu64, keys);
     if (n->whoami) report_add_fact(r, "Read as user", "%s", n->whoami);
     if (f->watched_ms) report_add_fact(r, "Watched", "%" PRId64 " s", f->watched_ms / 1000);
     if (f->conf_path) report_add_fact(r, "Configuration file", "%s", f->conf_path);
+    if (n->dump.path) {
+        report_add_fact(r, "RDB file", "%s (version %u, %" PRIu64 " bytes, %s)", n->dump.path,
+                        n->dump.version, n->dump.bytes,
+                        n->dump.has_saved_at ? clock_show(n->dump.saved_at_ms).text
+                                             : "does not say when it was saved");
+    }
     report_add_fact(r, "Target", "%s (ElastiCache for %s %s%s%s)", t->name,
                     strcmp(t->engine, "valkey") == 0 ? "Valkey" : "Redis OSS", t->version,
                     t->is_serverless ? ", serverless" : ", parameter group family ",

@@ -14,6 +14,7 @@ typedef struct {
     const engine_url *source;  /* NULL: offline */
     const char *conf_path;     /* NULL: none */
     const char *info_path;     /* NULL: none */
+    const char *dump_path;     /* an RDB file, "-": standard input; NULL: none */
     const char *rules_path;    /* Prometheus rules; NULL: none */
     const char *accepted_path; /* accepted finding ids; NULL: none */
     const char *target;        /* "valkey8.1", as knowledge_target_find takes it */

@@ -71,6 +71,8 @@ bool audit_boundary_is_whole(void);
 bool audit_collect_live(const audit_options *o, audit_facts *f, err *e) MUST_CHECK;
 /* From redis.conf (`o->conf_path`) and a saved INFO (`o->info_path`); added to what is there. */
 bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e) MUST_CHECK;
+/* The keys from an RDB file (`o->dump_path`), in place of a sample; added to what is there. */
+bool audit_collect_dump(const audit_options *o, audit_facts *f, err *e) MUST_CHECK;
 
 /* --- the end of a report --------------------------------------------------------------------- */
 

@@ -31,6 +31,14 @@ static const struct {
     {"ai", "Graph, Gears, AI"},
 };
 
+/* Where that was read: of the server, or of its RDB file when nothing else was there. */
+static const char *where_read(const command_judge *j, const char *command)
+{
+    const audit_node *n = &j->f->nodes[0];
+    if (n->dump.path && n->info.size == 0) return report_printf(j->r, "RDB file, %s", n->dump.path);
+    return report_printf(j->r, "%s, %s", command, n->address);
+}
+
 static const char *feature_cell(size_t row, const char *column)
 {
     return knowledge_cell(knowledge_at(TABLE_MODULES), row, column);
@@ -97,25 +105,23 @@ static void feature_add(const command_judge *j, const char *id, size_t row, cons
     const char *title = strcmp(state, "no") == 0 ? report_printf(j->r, "%s is not there", name)
                         : is_other ? report_printf(j->r, "%s is there as another module", name)
                                    : report_printf(j->r, "%s is not the same there", name);
-    report_add_finding(
-        j->r,
-        &(finding){.id = id,
-                   .area = AREA,
-                   .severity = s,
-                   .title = title,
-                   .evidence = evidence,
-                   .where = report_printf(j->r, "INFO commandstats, MODULE LIST, %s",
-                                          j->f->nodes[0].address),
-                   .consequence = report_printf(j->r,
-                                                "There: %s. In Valkey: %s. Its data in an RDB "
-                                                "file: %s.",
-                                                is_other ? state + 5 : state,
-                                                *equivalent ? equivalent : "nothing comparable",
-                                                feature_cell(row, "data_portable_by_rdb")),
-                   .action = report_printf(j->r, "%s%s", begin, advice),
-                   .owner = "the application",
-                   .source = feature_cell(row, "source"),
-                   .date = feature_cell(row, "date")});
+    report_add_finding(j->r, &(finding){.id = id,
+                                        .area = AREA,
+                                        .severity = s,
+                                        .title = title,
+                                        .evidence = evidence,
+                                        .where = where_read(j, "INFO commandstats, MODULE LIST"),
+                                        .consequence = report_printf(
+                                            j->r,
+                                            "There: %s. In Valkey: %s. Its data in an RDB "
+                                            "file: %s.",
+                                            is_other ? state + 5 : state,
+                                            *equivalent ? equivalent : "nothing comparable",
+                                            feature_cell(row, "data_portable_by_rdb")),
+                                        .action = report_printf(j->r, "%s%s", begin, advice),
+                                        .owner = "the application",
+                                        .source = feature_cell(row, "source"),
+                                        .date = feature_cell(row, "date")});
 }
 
 static size_t module_feature(const char *module)
@@ -171,9 +177,12 @@ static void modules_judge(const command_judge *j)
             if (!feature_row(at < COUNT_OF(modules) ? modules[at].feature : "Custom modules", &row))
                 continue;
             const char *used = commands_of(j, row);
-            feature_add(j, report_printf(j->r, "module:%s", m->name), row,
-                        report_printf(j->r, "module '%s' version %s is loaded%s%s", m->name,
-                                      m->version, *used ? "; " : "", used));
+            feature_add(
+                j, report_printf(j->r, "module:%s", m->name), row,
+                m->version
+                    ? report_printf(j->r, "module '%s' version %s is loaded%s%s", m->name,
+                                    m->version, *used ? "; " : "", used)
+                    : report_printf(j->r, "values of module '%s' are in the RDB file", m->name));
         }
     }
 }
@@ -197,7 +206,7 @@ static void functions_judge(const command_judge *j)
                                     : "function libraries have to be carried over",
                    .evidence = report_printf(j->r, "%zu libraries, FCALL: %" PRIu64 " calls",
                                              libraries, calls),
-                   .where = report_printf(j->r, "FUNCTION LIST, %s", j->f->nodes[0].address),
+                   .where = where_read(j, "FUNCTION LIST"),
                    .consequence = is_gone ? "FUNCTION and FCALL are blocked there."
                                           : "A snapshot and the replication stream carry them; a "
                                             "target that is filled by the application does not "
@@ -271,7 +280,7 @@ static void databases_judge(const command_judge *j)
                    .title = report_printf(j->r, "keys live in %zu databases, up to number %u",
                                           count, highest),
                    .evidence = text,
-                   .where = report_printf(j->r, "INFO keyspace, %s", n->address),
+                   .where = where_read(j, "INFO keyspace"),
                    .consequence =
                        is_serverless
                            ? "Serverless speaks the cluster protocol; how many databases it has is "

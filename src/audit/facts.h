@@ -61,7 +61,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *version;
+    const char *version; /* NULL: only its values were seen, in the RDB file */
 } fact_module;
 
 typedef struct {
@@ -120,6 +120,7 @@ typedef struct {
     fact_second *seconds;
     uint64_t expiry_buckets[8]; /* < 1 min, 1 h, 6 h, 1 d, 7 d, 30 d, 1 year, beyond */
     const char *bounded_by;     /* what ended the scan early: "time 30 s", "200,000 keys"; NULL */
+    bool is_of_dump;            /* from the RDB file: bytes are those in it */
 } fact_sample;
 
 typedef struct {
@@ -127,6 +128,16 @@ typedef struct {
     const char *why;   /* the server's words */
     const char *means; /* what the audit cannot say without it */
 } fact_unread;
+
+/* The RDB file that was read. */
+typedef struct {
+    const char *path; /* NULL: none was given */
+    unsigned version;
+    uint64_t bytes;
+    uint64_t used_memory; /* of the server when it was saved, by its own word; 0: not said */
+    int64_t saved_at_ms;
+    bool has_saved_at;
+} fact_dump;
 
 /* One node: a standalone server, or each member of a cluster. */
 typedef struct {
@@ -155,6 +166,7 @@ typedef struct {
     const char *const *slow; /* LATENCY LATEST and SLOWLOG lines, shown */
     size_t slow_count;
     fact_sample sample;
+    fact_dump dump;
     bool is_cluster;
     bool is_replica;
     bool is_sentinel_watched; /* a Sentinel is among its clients or publishes on it */

@@ -89,10 +89,12 @@ static bool members_read(live_audit *x, err *e)
 
 /* --- the keys -------------------------------------------------------------------------------- */
 
-/* A replica in a cluster holds what its primary does: it is not asked again. */
+/* A replica in a cluster holds what its primary does: it is not asked again. Nor is the server
+ * whose RDB file is given. */
 static bool is_sampled(const live_audit *x, size_t i)
 {
     const audit_node *n = &x->f->nodes[i];
+    if (i == 0 && x->o->dump_path) return false;
     return x->servers[i] && !(n->is_cluster && n->is_replica);
 }
 

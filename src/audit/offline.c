@@ -199,7 +199,7 @@ bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e)
             return err_blame(e, SIDE_SOURCE);
         }
     }
-    if (!n->has_version && !f->is_live) version_assume(f, n, conf);
+    if (!n->has_version && !f->is_live && !o->dump_path) version_assume(f, n, conf);
     if (!o->conf_path) return true;
     conf_list list = {0};
     conf_read(conf, &f->memory, &list.count, &list.lines);

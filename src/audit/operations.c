@@ -161,7 +161,7 @@ bool audit_rdb_is_loaded(const char *loaded, unsigned rdb_version)
     return false;
 }
 
-const char *audit_rdb_loaded_by(const knowledge_target *t)
+static const char *version_cell(const knowledge_target *t, const char *column)
 {
     const knowledge_table *versions = knowledge_at(TABLE_ENGINE_VERSIONS);
     for (size_t i = 0; i < versions->row_count; i++) {
@@ -169,8 +169,21 @@ const char *audit_rdb_loaded_by(const knowledge_target *t)
         size_t size = strlen(t->version);
         if (strcmp(knowledge_cell(versions, i, "engine"), t->engine) != 0) continue;
         if (size == 0 || strncmp(version, t->version, size) != 0) continue;
-        if (!isdigit((unsigned char)version[size]))
-            return knowledge_cell(versions, i, "rdb_versions_loaded");
+        if (!isdigit((unsigned char)version[size])) return knowledge_cell(versions, i, column);
     }
     return "";
+}
+
+const char *audit_rdb_loaded_by(const knowledge_target *t)
+{
+    return version_cell(t, "rdb_versions_loaded");
+}
+
+unsigned audit_rdb_written_by(const knowledge_target *t)
+{
+    uint64_t version = 0;
+    span text = span_text(version_cell(t, "rdb_version_written"));
+    span word = {0};
+    if (!span_cut(&text, ' ', &word)) word = text; /* "80 (magic VALKEY080)" */
+    return span_to_u64(word, &version) && version <= UINT16_MAX ? (unsigned)version : 0;
 }

@@ -39,6 +39,8 @@ bool audit_is_write(const char *command); /* as commandstats calls it */
 bool audit_rdb_is_loaded(const char *loaded, unsigned rdb_version);
 /* The text for the target, "" when the table has none. */
 const char *audit_rdb_loaded_by(const knowledge_target *t);
+/* The version the target writes itself; 0: the table does not say. */
+unsigned audit_rdb_written_by(const knowledge_target *t);
 
 const char *audit_bytes(arena *a, uint64_t bytes);                       /* "3.2 GB" */
 const char *audit_list_add(arena *a, const char *list, const char *one); /* "a" -> "a, b" */

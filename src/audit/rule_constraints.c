@@ -27,12 +27,19 @@ static answer figure(const char *evidence)
 
 static const answer unread = {UNREAD, NULL};
 
+/* As INFO says, else as an RDB file said when it was saved; 0: neither. */
+static uint64_t memory_used(const audit_scene *o)
+{
+    uint64_t used = audit_info_max(o->f, "used_memory");
+    return used ? used : o->f->nodes[0].dump.used_memory;
+}
+
 /* --- data and formats ------------------------------------------------------------------------ */
 
 static answer check_memory(audit_scene *o, const audit_node *n)
 {
     (void)n;
-    uint64_t used = audit_info_max(o->f, "used_memory");
+    uint64_t used = memory_used(o);
     if (used == 0) return unread;
     return figure(
         arena_printf(o->scratch,
@@ -76,7 +83,7 @@ static const char *used_databases(audit_scene *o)
 
 static answer check_databases(audit_scene *o, const audit_node *n)
 {
-    if (n->info.size == 0) return unread;
+    if (n->info.size == 0 && !n->dump.path) return unread;
     const char *used = used_databases(o);
     if (!used[0]) return (answer){HOLDS, "keys in database 0 only"};
     return figure(arena_printf(
@@ -95,7 +102,7 @@ static answer check_database_count(audit_scene *o, const audit_node *n)
 static answer check_expiries(audit_scene *o, const audit_node *n)
 {
     uint64_t expires = 0;
-    if (n->info.size == 0) return unread;
+    if (n->info.size == 0 && !n->dump.path) return unread;
     for (size_t i = 0; i < n->database_count; i++)
         expires += n->databases[i].expires;
     return figure(
@@ -104,7 +111,11 @@ static answer check_expiries(audit_scene *o, const audit_node *n)
 
 static answer check_file_size(audit_scene *o, const audit_node *n)
 {
-    (void)n;
+    if (n->dump.path) {
+        return figure(arena_printf(o->scratch, "%s has %s%s", n->dump.path,
+                                   audit_bytes(o->scratch, n->dump.bytes),
+                                   n->dump.bytes > PUT_MAX ? ": upload in parts" : ""));
+    }
     uint64_t used = audit_info_max(o->f, "used_memory");
     if (used == 0) return unread;
     return figure(arena_printf(o->scratch, "%s in memory%s", audit_bytes(o->scratch, used),
@@ -122,6 +133,7 @@ static answer check_not_in_file(audit_scene *o, const audit_node *n)
 static answer check_serverless_sizes(audit_scene *o, const audit_node *n)
 {
     uint64_t used = audit_info_sum(o->f, "used_memory");
+    if (used == 0) used = memory_used(o);
     uint64_t largest = 0;
     for (size_t i = 0; i < n->sample.largest_count; i++)
         if (n->sample.largest[i].bytes > largest) largest = n->sample.largest[i].bytes;

@@ -1,7 +1,9 @@
 /* The data: sizes, types, large and hot keys, expiries, memory, growth. Counts of a sample are
  * scaled to all keys and say so. */
 #include "audit/audit_internal.h"
+#include "audit/operations.h"
 #include "base/clock.h"
+#include "rdb/types.h"
 
 #define AREA "Data"
 #define SECTION_ID "data"
@@ -29,6 +31,8 @@ static const audit_rule_row rows[] = {
      "The process holds far more memory than the data takes."},
     {"data-full", DIMENSION_TOPOLOGY, "The source is near its memory limit, or evicts."},
     {"data-growth", DIMENSION_TOPOLOGY, "Memory grew while the server was watched."},
+    {"data-newer-types", DIMENSION_SCHEMA,
+     "Values in the RDB file are in a form that the target does not load."},
     {"data-sampled", DIMENSION_NONE, "Not all keys were looked at."},
 };
 
@@ -71,8 +75,10 @@ static uint64_t scaled(const fact_sample *s, uint64_t count)
     return (uint64_t)((double)count * (double)s->of / (double)s->looked_at);
 }
 
+/* `what`: how a running server was asked. */
 static const char *where_of(const data_judge *j, const char *what)
 {
+    if (j->n->sample.is_of_dump) return report_printf(j->r, "RDB file, %s", j->n->dump.path);
     return report_printf(j->r, "%s, %s", what, j->n->address);
 }
 
@@ -130,6 +136,11 @@ static void expiries_show(const data_judge *j)
 static void sample_show(const data_judge *j)
 {
     const fact_sample *s = &j->n->sample;
+    if (s->is_of_dump) {
+        report_add_paragraph(j->r, j->section,
+                             "Bytes are those in the RDB file, where strings and nodes may be "
+                             "compressed; in memory the same keys take more.");
+    }
     report_add_paragraph(j->r, j->section, "%s: %" PRIu64 " of %" PRIu64 " keys looked at%s%s.",
                          j->n->address, s->looked_at, s->of > s->looked_at ? s->of : s->looked_at,
                          s->bounded_by ? ", ended by its limit: " : "",
@@ -143,7 +154,8 @@ static void sample_show(const data_judge *j)
     if (s->hot_count == 0) {
         report_add_paragraph(j->r, j->section,
                              "Hot keys are not known: the engine counts accesses per key only with "
-                             "an LFU maxmemory-policy.");
+                             "an LFU maxmemory-policy%s.",
+                             s->is_of_dump ? ", and only then does the file say them" : "");
     }
 }
 
@@ -225,7 +237,7 @@ static void stampede_judge(const data_judge *j)
         j, "data-stampede",
         (finding){.severity = SEVERITY_WARN,
                   .title = report_printf(j->r, "about %" PRIu64 " keys expire in one second", keys),
-                  .evidence = report_printf(j->r, "%" PRIu64 " of the sampled keys at %s",
+                  .evidence = report_printf(j->r, "%" PRIu64 " of the keys looked at, at %s",
                                             full->keys, clock_show(full->second * 1000).text),
                   .where = where_of(j, "PTTL of a sample"),
                   .consequence = "They are missed all at once: the store behind the cache "
@@ -254,6 +266,49 @@ static void hot_judge(const data_judge *j)
                                          "limit, on serverless the rate of its slot.",
                           .action = "read it from replicas, cache it in the client, or split it",
                           .source = GUIDE "RedisConfiguration.html"});
+}
+
+static const rdb_type *type_named(const char *name)
+{
+    const rdb_type *type = NULL;
+    for (size_t i = 0; (type = rdb_type_row(i)); i++)
+        if (strcmp(type->name, name) == 0) return type;
+    return NULL;
+}
+
+static void newer_judge(const data_judge *j)
+{
+    const fact_sample *s = &j->n->sample;
+    unsigned version = audit_rdb_written_by(j->t);
+    const char *text = "";
+    uint64_t keys = 0;
+    for (size_t i = 0; s->is_of_dump && version && i < s->encoding_count; i++) {
+        const rdb_type *type = type_named(s->encodings[i].name);
+        if (!type || rdb_type_is_loaded(type, version)) continue;
+        keys += s->encodings[i].keys;
+        text = report_printf(j->r, "%s%s%s: %" PRIu64, text, *text ? ", " : "", type->name,
+                             s->encodings[i].keys);
+    }
+    if (keys == 0) return;
+    finding_put(
+        j, "data-newer-types",
+        (finding){.severity = SEVERITY_WARN,
+                  .title = report_printf(j->r,
+                                         "%" PRIu64 " keys are in a form that is not loaded "
+                                         "there",
+                                         keys),
+                  .evidence = text,
+                  .where = where_of(j, "DUMP"),
+                  .consequence = report_printf(
+                      j->r,
+                      "%s reads RDB version %u: it loads neither these values nor a file with "
+                      "them. Copied element by element they lose what the older form cannot say "
+                      "(a hash's expiring fields, for one, are not copied at all where the target "
+                      "has none).",
+                      j->t->name, version),
+                  .action = "choose a target that has the form, or look at these keys one by one "
+                            "('handover rdb keys FILE' names them)",
+                  .source = "data/engine-versions.tsv"});
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -348,7 +403,9 @@ static void sampled_judge(const data_judge *j)
                                                     s->looked_at, s->of, s->bounded_by),
                           .where = where_of(j, "SCAN"),
                           .consequence = "A rare large key or prefix may be missing here.",
-                          .action = "give --sample-keys and --sample-time more, at a quiet hour",
+                          .action = s->is_of_dump ? "let the file be read to its end"
+                                                  : "give --sample-keys and --sample-time more, at "
+                                                    "a quiet hour",
                           .owner = "you",
                           .source = "docs/audit.md, The sample"});
 }
@@ -370,6 +427,7 @@ judge(const audit_facts *f, const knowledge_target *t, const audit_options *o, r
         if (!j.n->is_replica) full_judge(&j);
         fragmentation_judge(&j);
         growth_judge(&j);
+        newer_judge(&j);
         sampled_judge(&j);
     }
 }

@@ -602,6 +602,7 @@ judge(const audit_facts *f, const knowledge_target *t, const audit_options *opti
     bool has_info = false;
     for (size_t i = 0; i < f->node_count; i++)
         has_info |= f->nodes[i].info.size > 0;
+    if (has_info || f->nodes[0].dump.path) judge_versions(&o);
     if (has_info) {
         audit_traffic rate = audit_traffic_of(&scratch, f);
         section_add(&o);
@@ -611,7 +612,6 @@ judge(const audit_facts *f, const knowledge_target *t, const audit_options *opti
                                  "clients send %s a second.",
                                  rate.writes, audit_bytes(&scratch, (uint64_t)rate.input_bytes));
         }
-        judge_versions(&o);
         judge_replicas(&o);
         judge_topology(&o);
         judge_buffers(&o, &rate);

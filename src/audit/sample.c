@@ -3,7 +3,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "audit/census.h"
+#include "audit/key_tally.h"
 #include "audit/settings.h"
 #include "base/clock.h"
 
@@ -12,14 +12,6 @@
 #define REST_FACTOR 4          /* rests so many times as long as the server was busy */
 #define REST_MIN_US INT64_C(1000)
 #define REST_MAX_US INT64_C(200000)
-#define TOP_MAX ((size_t)20)        /* largest and hottest keys */
-#define PREFIXES_MAX ((size_t)2000) /* counted */
-#define PREFIXES_SHOWN ((size_t)25)
-#define TYPES_MAX ((size_t)64)
-#define SECONDS_SHOWN ((size_t)10)
-#define EXPIRIES_MAX ((size_t)1000000)
-#define KEY_SIZE_MAX (4 * KIB) /* of a key whose elements are counted in the end */
-
 /* What is asked about every key. */
 enum question { ASK_TYPE, ASK_EXPIRY, ASK_BYTES, ASK_ENCODING, ASK_FREQUENCY, ASK_COUNT };
 static const struct {
@@ -34,54 +26,19 @@ static const struct {
 };
 
 typedef struct {
-    fact_key shown;
-    span key;      /* as it is; empty when it is too long */
-    uint64_t rank; /* what it is large by */
-} top_key;
-
-typedef struct {
     engine *server;
     const sample_limits *limits;
     audit_facts *f;
     audit_node *n;
     fact_sample *s;
     arena scratch; /* answers of one batch */
-    arena work;    /* as long as the sampling */
     bool asks[ASK_COUNT];
-    census types, encodings, prefixes;
-    top_key largest[TOP_MAX], hottest[TOP_MAX];
-    int64_t *expiries; /* seconds */
-    size_t expiry_count;
+    key_tally tally;
     int64_t deadline_ns;
     unsigned db;
 } sampler;
 
 /* --- one key --------------------------------------------------------------------------------- */
-
-static void top_put(sampler *x, top_key *top, const top_key *one)
-{
-    if (one->rank <= top[TOP_MAX - 1].rank) return;
-    top_key kept = *one;
-    kept.shown.type = arena_text(&x->f->memory, span_text(one->shown.type));
-    kept.shown.key = arena_text(&x->f->memory, span_text(span_show(one->key).text));
-    kept.key = one->key.size <= KEY_SIZE_MAX ? arena_copy(&x->work, one->key) : (span){0};
-    size_t at = TOP_MAX - 1;
-    for (; at > 0 && top[at - 1].rank < one->rank; at--)
-        top[at] = top[at - 1];
-    top[at] = kept;
-}
-
-static void expiry_note(sampler *x, int64_t left_ms)
-{
-    static const int64_t below_s[] = {60, 3600, 21600, 86400, 604800, 2592000, 31536000};
-    size_t bucket = 0;
-    while (bucket < COUNT_OF(below_s) && left_ms >= below_s[bucket] * 1000)
-        bucket++;
-    x->s->expiry_buckets[bucket]++;
-    /* To the nearest second: an expiry set to a whole second is read back some ms off. */
-    if (x->expiry_count < EXPIRIES_MAX)
-        x->expiries[x->expiry_count++] = (clock_wall_ms() + left_ms + 500) / 1000;
-}
 
 /* A refusal is noted once; the question is dropped. Answers what can be used, else NULL. */
 static const reply *usable(sampler *x, enum question q, const reply *a)
@@ -109,26 +66,20 @@ static void key_note(sampler *x, span key, const reply *const answers[ASK_COUNT]
     if (left && left->integer == -2) return;
     uint64_t size = bytes && bytes->integer > 0 ? (uint64_t)bytes->integer : 0;
     bool has_expiry = left && left->integer >= 0;
-    const char *type_name = type ? (const char *)type->text.at : "unknown";
-    x->s->looked_at++;
-    if (left && !has_expiry) x->s->without_expiry++;
-    if (key.size > x->s->longest_name) x->s->longest_name = key.size;
-    if (has_expiry) expiry_note(x, left->integer);
-    arena *memory = &x->f->memory;
-    census_add(&x->types, memory, span_text(type_name), size, has_expiry);
-    span prefix = span_text(span_show(census_prefix(key)).text);
-    census_add(&x->prefixes, memory, prefix, size, has_expiry);
-    if (encoding && encoding->kind == REPLY_BULK) {
-        span name = span_text(arena_printf(&x->scratch, "%s %s", type_name, encoding->text.at));
-        census_add(&x->encodings, memory, name, size, has_expiry);
+    tally_key one = {.name = key,
+                     .type = type ? (const char *)type->text.at : "unknown",
+                     .db = x->db,
+                     .bytes = size,
+                     .has_expiry = has_expiry,
+                     .never_expires = left && !has_expiry,
+                     .frequency = frequency ? frequency->integer : -1};
+    if (has_expiry) {
+        one.left_ms = left->integer;
+        one.expires_at_ms = clock_wall_ms() + left->integer;
     }
-    top_key one = {.key = key,
-                   .rank = size,
-                   .shown = {.type = type_name, .db = x->db, .bytes = size, .frequency = -1}};
-    if (frequency) one.shown.frequency = frequency->integer;
-    top_put(x, x->largest, &one);
-    one.rank = frequency && frequency->integer > 0 ? (uint64_t)frequency->integer : 0;
-    top_put(x, x->hottest, &one);
+    if (encoding && encoding->kind == REPLY_BULK)
+        one.encoding = arena_printf(&x->scratch, "%s %s", one.type, encoding->text.at);
+    key_tally_add(&x->tally, &one);
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
@@ -234,97 +185,36 @@ static bool database_sample(sampler *x, const fact_database *d, err *e)
 /* --- the end --------------------------------------------------------------------------------- */
 
 /* How many elements the largest keys have: commands that count in constant time. */
-static bool elements_count(sampler *x, top_key *top, err *e)
+static bool elements_count(sampler *x, err *e)
 {
     static const char *const counters[][2] = {{"string", "STRLEN"}, {"list", "LLEN"},
                                               {"set", "SCARD"},     {"zset", "ZCARD"},
                                               {"hash", "HLEN"},     {"stream", "XLEN"}};
-    for (size_t i = 0; i < TOP_MAX && top[i].rank; i++) {
+    tally_top **top = x->tally.largest;
+    for (size_t i = 0; i < TALLY_TOP_MAX && top[i]; i++) {
         const char *command = NULL;
         for (size_t k = 0; k < COUNT_OF(counters); k++)
-            if (strcmp(counters[k][0], top[i].shown.type) == 0) command = counters[k][1];
-        if (!command || top[i].key.size == 0) continue;
+            if (strcmp(counters[k][0], top[i]->shown.type) == 0) command = counters[k][1];
+        if (!command || top[i]->name.size == 0) continue;
         const reply *a = NULL;
         arena_clear(&x->scratch);
-        const char *db = arena_printf(&x->scratch, "%u", top[i].shown.db);
+        const char *db = arena_printf(&x->scratch, "%u", top[i]->shown.db);
         if (!x->n->is_cluster && !engine_try(x->server, &x->scratch, &a, e, "SELECT", db))
             return false;
-        const span words[] = {span_text(command), top[i].key};
+        const span words[] = {span_text(command), buf_span(&top[i]->name)};
         if (!engine_try_spans(x->server, &x->scratch, &a, e, 2, words)) return false;
-        if (a->kind == REPLY_INTEGER) top[i].shown.elements = (uint64_t)a->integer;
+        if (a->kind == REPLY_INTEGER) top[i]->shown.elements = (uint64_t)a->integer;
     }
     return true;
-}
-
-static fact_key *top_facts(sampler *x, const top_key *top, size_t *ret_count)
-{
-    size_t count = 0;
-    while (count < TOP_MAX && top[count].rank)
-        count++;
-    fact_key *facts = arena_alloc(&x->f->memory, (count + 1) * sizeof *facts);
-    for (size_t i = 0; i < count; i++)
-        facts[i] = top[i].shown;
-    *ret_count = count;
-    return facts;
-}
-
-static int compare_seconds(const void *a, const void *b)
-{
-    const int64_t *x = a;
-    const int64_t *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static void seconds_fill(sampler *x)
-{
-    fact_second full[SECONDS_SHOWN + 1] = {0};
-    if (x->expiry_count) qsort(x->expiries, x->expiry_count, sizeof *x->expiries, compare_seconds);
-    for (size_t from = 0, to = 0; from < x->expiry_count; from = to) {
-        while (to < x->expiry_count && x->expiries[to] == x->expiries[from])
-            to++;
-        size_t at = SECONDS_SHOWN;
-        for (; at > 0 && full[at - 1].keys < to - from; at--)
-            full[at] = full[at - 1];
-        full[at] = (fact_second){.second = x->expiries[from], .keys = to - from};
-    }
-    size_t count = 0;
-    while (count < SECONDS_SHOWN && full[count].keys > 1)
-        count++;
-    x->s->seconds = arena_alloc(&x->f->memory, sizeof full);
-    memcpy(x->s->seconds, full, count * sizeof *full);
-    x->s->second_count = count;
-}
-
-static void sample_fill(sampler *x)
-{
-    fact_sample *s = x->s;
-    census_sort(&x->types, TYPES_MAX);
-    census_sort(&x->encodings, TYPES_MAX);
-    census_sort(&x->prefixes, PREFIXES_SHOWN);
-    s->types = x->types.groups;
-    s->type_count = x->types.group_count;
-    s->encodings = x->encodings.groups;
-    s->encoding_count = x->encodings.group_count;
-    s->prefixes = x->prefixes.groups;
-    s->prefix_count = x->prefixes.group_count;
-    s->largest = top_facts(x, x->largest, &s->largest_count);
-    s->hot = top_facts(x, x->hottest, &s->hot_count);
-    seconds_fill(x);
 }
 
 static void sampler_init(sampler *x)
 {
     const char *policy = audit_setting(x->n, "maxmemory-policy");
-    uint64_t keys = x->limits->keys_max;
-    size_t room = keys < EXPIRIES_MAX ? (size_t)keys + 2 * BATCH_MAX : EXPIRIES_MAX;
-    if (room > EXPIRIES_MAX) room = EXPIRIES_MAX;
     for (unsigned q = 0; q < ASK_COUNT; q++)
         x->asks[q] = true;
     x->asks[ASK_FREQUENCY] = policy && strstr(policy, "lfu");
-    x->expiries = arena_alloc(&x->work, (room + 1) * sizeof *x->expiries);
-    census_init(&x->types, &x->f->memory, TYPES_MAX);
-    census_init(&x->encodings, &x->f->memory, TYPES_MAX);
-    census_init(&x->prefixes, &x->f->memory, PREFIXES_MAX);
+    key_tally_init(&x->tally, &x->f->memory, x->s);
     x->deadline_ns = deadline_in_ms(x->limits->ms_max);
     for (size_t i = 0; i < x->n->database_count; i++)
         x->s->of += x->n->databases[i].keys;
@@ -345,10 +235,10 @@ bool sample_take(engine *s, const sample_limits *limits, audit_facts *f, audit_n
         unread_add(f, n, "SCAN", e->text, "anything about the keys: types, sizes, expiries");
         done = true;
     }
-    done = done && elements_count(x, x->largest, e);
-    sample_fill(x);
+    done = done && elements_count(x, e);
+    key_tally_fill(&x->tally);
+    key_tally_clear(&x->tally);
     arena_clear(&x->scratch);
-    arena_clear(&x->work);
     free(x);
     return done;
 }

@@ -27,7 +27,7 @@ static void signals_take(void)
 static void duration_tell(const struct cli_options *o, const audit_options *a)
 {
     if (!a->source || cli_flag(o, "quiet") || !isatty(STDERR_FILENO)) return;
-    if (a->sample_keys_max > 0) {
+    if (a->sample_keys_max > 0 && !a->dump_path) {
         log_info("audit: reads settings, clients and a sample of the keys (%" PRId64 " s at most)",
                  a->sample_ms_max / 1000);
     }
@@ -48,6 +48,7 @@ bool cmd_audit(const struct cli_options *o, int *ret_exit, err *e)
     audit_options options = {.source = source.host ? &source : NULL,
                              .conf_path = cli_text(o, "conf"),
                              .info_path = cli_text(o, "info"),
+                             .dump_path = cli_text(o, "rdb"),
                              .rules_path = cli_text(o, "prometheus-rules"),
                              .accepted_path = cli_text(o, "accepted"),
                              .target = cli_text(o, "target"),

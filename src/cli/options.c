@@ -123,6 +123,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "redis.conf or valkey.conf, beside or instead of the server"},
     {"info", "FILE", OPTION_FILE, FOR(AUDIT),
      .help = "saved INFO ALL; CLIENT LIST and ACL LIST may follow"},
+    {"rdb", "FILE", OPTION_FILE, FOR(AUDIT),
+     .help = "an RDB file: all its keys in place of a sample; '-': standard input"},
     {"prometheus-rules", "FILE", OPTION_FILE, FOR(AUDIT), .help = "alert rules to judge"},
     {"accepted", "FILE", OPTION_FILE, FOR(AUDIT), .help = "finding ids that you accept, as YAML"},
     {"watch", "DURATION", OPTION_DURATION, FOR(AUDIT), .min = 0, .max = DAY_MS,

@@ -42,22 +42,23 @@ static const char *engine_name(inspect_summary *s, const knowledge_table *t, siz
     const char *engine = knowledge_cell(t, row, "engine");
     const char *version = knowledge_cell(t, row, "version");
     if (strncmp(engine, mark, strlen(mark)) != 0)
-        return arena_printf(&s->memory, "%s %s", engine, version);
-    return arena_printf(&s->memory, "%s %s (self-managed only)", engine + strlen(mark), version);
+        return arena_printf(&s->file.memory, "%s %s", engine, version);
+    return arena_printf(&s->file.memory, "%s %s (self-managed only)", engine + strlen(mark),
+                        version);
 }
 
 void engines_judge(inspect_summary *s)
 {
     const knowledge_table *t = knowledge_at(TABLE_ENGINE_VERSIONS);
-    s->engines = arena_alloc(&s->memory, t->row_count * sizeof *s->engines);
+    s->engines = arena_alloc(&s->file.memory, t->row_count * sizeof *s->engines);
     for (size_t i = 0; i < t->row_count; i++) {
         const char *loaded = knowledge_cell(t, i, "rdb_versions_loaded");
         bool is_known = loaded[0] >= '0' && loaded[0] <= '9';
         if (!is_known) continue; /* nobody has found out */
         s->engines[s->engine_count++] =
             (inspect_engine){.engine = engine_name(s, t, i),
-                             .why_not = engines_loads(loaded, s->version)
+                             .why_not = engines_loads(loaded, s->file.version)
                                             ? NULL
-                                            : arena_printf(&s->memory, "loads %s", loaded)};
+                                            : arena_printf(&s->file.memory, "loads %s", loaded)};
     }
 }

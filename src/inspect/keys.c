@@ -1,13 +1,13 @@
 #include "base/clock.h"
-#include "inspect/input.h"
+#include "dump/input.h"
 #include "inspect/inspect.h"
 #include "inspect/keys_json.h"
 
 /* One line for people: database, type, encoding, bytes in the file, expiry, name. */
-static bool key_text(rdb_input *r, const rdb_item *item, FILE *out, err *e)
+static bool key_text(dump_input *r, const rdb_item *item, FILE *out, err *e)
 {
     uint64_t bytes = 0;
-    if (!rdb_input_skip(r, &bytes, e)) return false;
+    if (!dump_input_skip(r, &bytes, e)) return false;
     bool expires = item->expires_at_ms >= 0;
     (void)fprintf(out, "%-4" PRIu32 " %-7s %-20s %12" PRIu64 "  %-20s  %s\n", item->db,
                   rdb_kind_name(item->type->kind), item->type->name, r->in.offset - item->offset,
@@ -15,11 +15,11 @@ static bool key_text(rdb_input *r, const rdb_item *item, FILE *out, err *e)
     return true;
 }
 
-static bool keys_write(rdb_input *r, struct rdb_decoder *d, bool as_json, FILE *out, err *e)
+static bool keys_write(dump_input *r, struct rdb_decoder *d, bool as_json, FILE *out, err *e)
 {
     const rdb_item *item = NULL;
     for (;;) {
-        if (!rdb_input_next(r, &item, e)) return false;
+        if (!dump_input_next(r, &item, e)) return false;
         if (item->kind == RDB_ITEM_END) return true;
         if (item->kind != RDB_ITEM_KEY) continue;
         bool done = as_json ? keys_json_write(r, d, item, out, e) : key_text(r, item, out, e);
@@ -30,11 +30,11 @@ static bool keys_write(rdb_input *r, struct rdb_decoder *d, bool as_json, FILE *
 
 bool inspect_keys(const char *path, bool as_json, FILE *out, err *e)
 {
-    rdb_input r;
-    if (!rdb_input_open(&r, path, e)) return false;
+    dump_input r;
+    if (!dump_input_open(&r, path, e)) return false;
     struct rdb_decoder *d = rdb_decoder_new(&RDB_DECODE_LIMITS_DEFAULT);
     bool done = keys_write(&r, d, as_json, out, e);
     rdb_decoder_free(d);
-    rdb_input_close(&r);
+    dump_input_close(&r);
     return done;
 }

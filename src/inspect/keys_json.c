@@ -244,13 +244,13 @@ static const struct {
     [RDB_KIND_MODULE] = {",\"serialized\":", "", true},
 };
 
-static bool value_write(line_writer *w, rdb_input *r, struct rdb_decoder *d, err *e)
+static bool value_write(line_writer *w, dump_input *r, struct rdb_decoder *d, err *e)
 {
     rdb_element x = {.kind = RDB_ELEMENT_PIECE};
     (void)fputs(brackets[w->kind].begin, w->out);
     if (brackets[w->kind].is_text) json_text_begin(&w->text, w->out);
     while (x.kind != RDB_ELEMENT_END) {
-        if (!rdb_input_element(r, d, &x, e) || !element_write(w, &x, e)) return false;
+        if (!dump_input_element(r, d, &x, e) || !element_write(w, &x, e)) return false;
     }
     if (brackets[w->kind].is_text) json_text_end(&w->text);
     close_to(w, OPEN_VALUE);
@@ -258,13 +258,13 @@ static bool value_write(line_writer *w, rdb_input *r, struct rdb_decoder *d, err
     return expiries_write(w, e);
 }
 
-bool keys_json_write(rdb_input *r, struct rdb_decoder *d, const rdb_item *item, FILE *out, err *e)
+bool keys_json_write(dump_input *r, struct rdb_decoder *d, const rdb_item *item, FILE *out, err *e)
 {
     line_writer w = {.out = out, .kind = item->type->kind};
     head_write(&w, item);
     if (w.kind == RDB_KIND_MODULE) {
         uint64_t id = 0;
-        if (!rdb_input_module(r, &id, e)) return false;
+        if (!dump_input_number(r, &id, e)) return false;
         (void)fprintf(out, ",\"module\":\"%s\"", rdb_module_name_of(id).text);
     }
     rdb_decoder_begin(d, item->type);

@@ -25,7 +25,7 @@ static size_text size_show(uint64_t bytes)
     return s;
 }
 
-static void head_print(const inspect_summary *s, const char *path, FILE *out)
+static void head_print(const dump_summary *s, const char *path, FILE *out)
 {
     (void)fprintf(out, "%s\n", path);
     (void)fprintf(out, "  format      RDB version %u, magic %s\n", s->version,
@@ -54,12 +54,12 @@ static void names_print(FILE *out, const char *title, const char *const *names, 
         (void)fprintf(out, "  %s\n", names[i]);
 }
 
-static void databases_print(const inspect_summary *s, FILE *out)
+static void databases_print(const dump_summary *s, FILE *out)
 {
     (void)fprintf(out, "\n%-6s %-8s %14s %16s %14s\n", "db", "type", "keys", "bytes",
                   "with expiry");
     for (size_t i = 0; i < s->database_count; i++) {
-        const inspect_database *db = &s->databases[i];
+        const dump_database *db = &s->databases[i];
         for (unsigned kind = 0; kind < COUNT_OF(db->kinds); kind++) {
             if (db->kinds[kind].keys == 0) continue;
             (void)fprintf(out, "%-6" PRIu32 " %-8s %14" PRIu64 " %16" PRIu64 "\n", db->db,
@@ -73,7 +73,7 @@ static void databases_print(const inspect_summary *s, FILE *out)
                   s->all.bytes);
 }
 
-static void encodings_print(const inspect_summary *s, FILE *out)
+static void encodings_print(const dump_summary *s, FILE *out)
 {
     (void)fprintf(out, "\n%-24s %14s %16s\n", "encoding", "keys", "bytes");
     for (size_t i = 0; rdb_type_row(i); i++) {
@@ -83,12 +83,12 @@ static void encodings_print(const inspect_summary *s, FILE *out)
     }
 }
 
-static void expiries_print(const inspect_summary *s, FILE *out)
+static void expiries_print(const dump_summary *s, FILE *out)
 {
     (void)fprintf(out, "\n%-24s %14s\n", "expiry", "keys");
     for (unsigned i = 0; i < EXPIRY_CLASS_COUNT; i++) {
         if (s->expiries[i] == 0) continue;
-        (void)fprintf(out, "%-24s %14" PRIu64 " %5.1f %%\n", inspect_expiry_name((inspect_expiry)i),
+        (void)fprintf(out, "%-24s %14" PRIu64 " %5.1f %%\n", dump_expiry_name((dump_expiry)i),
                       s->expiries[i], part_of(s->expiries[i], s->all.keys));
     }
     if (s->with_idle > 0)
@@ -97,20 +97,21 @@ static void expiries_print(const inspect_summary *s, FILE *out)
         (void)fprintf(out, "%-24s %14" PRIu64 "\n", "with frequency (LFU)", s->with_frequency);
 }
 
-static void largest_print(const inspect_summary *s, FILE *out)
+static void largest_print(const dump_summary *s, FILE *out)
 {
     if (s->largest_count == 0) return;
     (void)fprintf(out, "\n%-16s %-6s %-8s %-20s %s\n", "bytes in the file", "db", "type",
                   "encoding", "largest keys");
     for (size_t i = 0; i < s->largest_count; i++) {
-        const inspect_large *l = &s->largest[i];
+        const dump_large *l = &s->largest[i];
         (void)fprintf(out, "%-17" PRIu64 " %-6" PRIu32 " %-8s %-20s %s\n", l->bytes, l->db, l->kind,
                       l->encoding, l->key);
     }
 }
 
-void inspect_print_text(const inspect_summary *s, const char *path, FILE *out)
+void inspect_print_text(const inspect_summary *all, const char *path, FILE *out)
 {
+    const dump_summary *s = &all->file;
     head_print(s, path, out);
     databases_print(s, out);
     encodings_print(s, out);
@@ -120,16 +121,16 @@ void inspect_print_text(const inspect_summary *s, const char *path, FILE *out)
     names_print(out, "modules", s->modules, s->module_count);
     (void)fprintf(out, "\n%-44s %s\n", "engine",
                   "loads it, as far as the version decides (docs/rdb.md)");
-    for (size_t i = 0; i < s->engine_count; i++) {
-        (void)fprintf(out, "%-44s %s%s\n", s->engines[i].engine,
-                      s->engines[i].why_not ? "no: " : "yes",
-                      s->engines[i].why_not ? s->engines[i].why_not : "");
+    for (size_t i = 0; i < all->engine_count; i++) {
+        (void)fprintf(out, "%-44s %s%s\n", all->engines[i].engine,
+                      all->engines[i].why_not ? "no: " : "yes",
+                      all->engines[i].why_not ? all->engines[i].why_not : "");
     }
 }
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-static json_t *count_json(const inspect_count *c)
+static json_t *count_json(const dump_count *c)
 {
     return json_pack("{s:I, s:I}", "keys", (json_int_t)c->keys, "bytes", (json_int_t)c->bytes);
 }
@@ -142,11 +143,11 @@ static json_t *names_json(const char *const *names, size_t count)
     return list;
 }
 
-static json_t *databases_json(const inspect_summary *s)
+static json_t *databases_json(const dump_summary *s)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < s->database_count; i++) {
-        const inspect_database *db = &s->databases[i];
+        const dump_database *db = &s->databases[i];
         json_t *types = json_object();
         for (unsigned kind = 0; kind < COUNT_OF(db->kinds); kind++) {
             if (db->kinds[kind].keys == 0) continue;
@@ -160,7 +161,7 @@ static json_t *databases_json(const inspect_summary *s)
     return list;
 }
 
-static json_t *encodings_json(const inspect_summary *s)
+static json_t *encodings_json(const dump_summary *s)
 {
     json_t *all = json_object();
     for (size_t i = 0; rdb_type_row(i); i++) {
@@ -170,21 +171,21 @@ static json_t *encodings_json(const inspect_summary *s)
     return all;
 }
 
-static json_t *expiries_json(const inspect_summary *s)
+static json_t *expiries_json(const dump_summary *s)
 {
     json_t *all = json_object();
     for (unsigned i = 0; i < EXPIRY_CLASS_COUNT; i++) {
-        (void)json_object_set_new(all, inspect_expiry_name((inspect_expiry)i),
+        (void)json_object_set_new(all, dump_expiry_name((dump_expiry)i),
                                   json_integer((json_int_t)s->expiries[i]));
     }
     return all;
 }
 
-static json_t *largest_json(const inspect_summary *s)
+static json_t *largest_json(const dump_summary *s)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < s->largest_count; i++) {
-        const inspect_large *l = &s->largest[i];
+        const dump_large *l = &s->largest[i];
         (void)json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s, s:I}", "key", l->key,
                                                     "db", (int)l->db, "type", l->kind, "encoding",
                                                     l->encoding, "bytes", (json_int_t)l->bytes));
@@ -204,8 +205,9 @@ static json_t *engines_json(const inspect_summary *s)
     return list;
 }
 
-bool inspect_print_json(const inspect_summary *s, const char *path, FILE *out)
+bool inspect_print_json(const inspect_summary *of, const char *path, FILE *out)
 {
+    const dump_summary *s = &of->file;
     json_t *aux = json_object();
     for (size_t i = 0; i < s->aux_count; i++)
         (void)json_object_set_new(aux, s->aux[i].name, json_string(s->aux[i].value));
@@ -220,7 +222,7 @@ bool inspect_print_json(const inspect_summary *s, const char *path, FILE *out)
         "expiry", expiries_json(s), "with_idle", (json_int_t)s->with_idle, "with_frequency",
         (json_int_t)s->with_frequency, "largest", largest_json(s), "functions",
         names_json(s->functions, s->function_count), "modules",
-        names_json(s->modules, s->module_count), "engines", engines_json(s));
+        names_json(s->modules, s->module_count), "engines", engines_json(of));
     bool written = all && json_dumpf(all, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
     json_decref(all);
     return written;

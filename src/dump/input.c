@@ -1,4 +1,4 @@
-#include "inspect/input.h"
+#include "dump/input.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,13 +8,13 @@
 
 #define WINDOW_BYTES (256 * KIB)
 
-bool rdb_input_open(rdb_input *r, const char *path, err *e)
+bool dump_input_open(dump_input *r, const char *path, err *e)
 {
     bool is_stdin = strcmp(path, "-") == 0;
-    *r = (rdb_input){.name = is_stdin ? "standard input" : path,
-                     .fd = STDIN_FILENO,
-                     .window = buf_of(WINDOW_BYTES),
-                     .key = buf_of(RDB_KEY_MAX)};
+    *r = (dump_input){.name = is_stdin ? "standard input" : path,
+                      .fd = STDIN_FILENO,
+                      .window = buf_of(WINDOW_BYTES),
+                      .key = buf_of(RDB_KEY_MAX)};
     if (!is_stdin) r->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (r->fd < 0) {
         (void)err_sys(e, errno, "open '%s'", path);
@@ -28,7 +28,7 @@ bool rdb_input_open(rdb_input *r, const char *path, err *e)
     return true;
 }
 
-void rdb_input_close(rdb_input *r)
+void dump_input_close(dump_input *r)
 {
     if (r->fd > STDIN_FILENO) (void)close(r->fd); /* it was only read */
     rdb_reader_clear(&r->reader);
@@ -38,13 +38,13 @@ void rdb_input_close(rdb_input *r)
 }
 
 /* The checksum over what was eaten since the last time; `but`: bytes at the end left out. */
-static void crc_catch_up(rdb_input *r, size_t but)
+static void crc_catch_up(dump_input *r, size_t but)
 {
     r->crc = crc64_update(r->crc, span_of(r->crc_at, (size_t)(r->in.at - r->crc_at) - but));
     r->crc_at = r->in.at;
 }
 
-static bool fail(const rdb_input *r, err *e)
+static bool fail(const dump_input *r, err *e)
 {
     if (r->item.kind == RDB_ITEM_KEY) {
         (void)err_wrap(e, "key '%s' (db %" PRIu32 ")", span_show(buf_span(&r->key)).text,
@@ -55,7 +55,7 @@ static bool fail(const rdb_input *r, err *e)
 }
 
 /* More bytes behind those that are left in the window. False: an error, or there are none. */
-static bool window_fill(rdb_input *r, err *e)
+static bool window_fill(dump_input *r, err *e)
 {
     crc_catch_up(r, 0);
     size_t left = cursor_left(&r->in);
@@ -76,7 +76,7 @@ static bool window_fill(rdb_input *r, err *e)
 }
 
 /* What a reader asks for with STEP_MORE. */
-static bool input_more(rdb_input *r, err *e)
+static bool input_more(dump_input *r, err *e)
 {
     if (!window_fill(r, e)) return false;
     if (!r->is_ended) return true;
@@ -86,7 +86,7 @@ static bool input_more(rdb_input *r, err *e)
                        "again");
 }
 
-static void key_keep(rdb_input *r)
+static void key_keep(dump_input *r)
 {
     r->key.size = 0;
     buf_shrink(&r->key, MIB);
@@ -95,7 +95,7 @@ static void key_keep(rdb_input *r)
     r->item.key = buf_span(&r->key);
 }
 
-bool rdb_input_next(rdb_input *r, const rdb_item **ret, err *e)
+bool dump_input_next(dump_input *r, const rdb_item **ret, err *e)
 {
     r->item.kind = RDB_ITEM_HEADER; /* no key, should something be wrong in front of the next */
     for (;;) {
@@ -117,7 +117,7 @@ bool rdb_input_next(rdb_input *r, const rdb_item **ret, err *e)
     }
 }
 
-bool rdb_input_skip(rdb_input *r, uint64_t *ret_bytes, err *e)
+bool dump_input_skip(dump_input *r, uint64_t *ret_bytes, err *e)
 {
     rdb_walk w;
     rdb_walk_begin_grammar(&w, r->item.type->grammar);
@@ -130,7 +130,7 @@ bool rdb_input_skip(rdb_input *r, uint64_t *ret_bytes, err *e)
     }
 }
 
-bool rdb_input_element(rdb_input *r, struct rdb_decoder *d, rdb_element *ret, err *e)
+bool dump_input_element(dump_input *r, struct rdb_decoder *d, rdb_element *ret, err *e)
 {
     for (;;) {
         step s = rdb_decode_next(d, &r->in, ret, e);
@@ -139,17 +139,17 @@ bool rdb_input_element(rdb_input *r, struct rdb_decoder *d, rdb_element *ret, er
     }
 }
 
-bool rdb_input_module(rdb_input *r, uint64_t *ret_id, err *e)
+bool dump_input_number(dump_input *r, uint64_t *ret, err *e)
 {
     for (;;) {
         cursor c = r->in;
-        step s = rdb_number_read(&c, UINT64_MAX, ret_id, e);
+        step s = rdb_number_read(&c, UINT64_MAX, ret, e);
         if (s == STEP_MORE && input_more(r, e)) continue;
         return s == STEP_DONE ? true : fail(r, e);
     }
 }
 
-bool rdb_input_rest(rdb_input *r, uint64_t *ret_bytes, err *e)
+bool dump_input_rest(dump_input *r, uint64_t *ret_bytes, err *e)
 {
     uint64_t rest = 0;
     r->item.kind = RDB_ITEM_HEADER;
