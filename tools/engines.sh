@@ -9,6 +9,7 @@
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 store=$top/.cache/engines
+. "$top/tools/archive.sh"
 
 # name, package, the suite it is taken from, suites its libraries may come from, whether it may go
 table='
@@ -28,49 +29,6 @@ if [ "$*" = all ]; then
     set -- $names
 fi
 
-fail() {
-    echo "error: $1" >&2
-    [ -z "${2-}" ] || echo "  do: $2" >&2
-    exit 1
-}
-
-# The machine's own Debian mirror, asked for the suites given; both forms of apt's source lists.
-# security suites live on another path of the mirror and are left out.
-sources() {
-    codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-    for file in /etc/apt/sources.list.d/*.sources; do
-        [ -e "$file" ] || continue
-        awk -v code="$codename" -v suites="$*" 'BEGIN { RS = ""; FS = "\n" }
-            !/security/ && $0 ~ "Suites:[^\n]*[ \t]" code "([ \t\n]|$)" && !/Enabled:[ \t]*no/ {
-                for (i = 1; i <= NF; i++)
-                    if ($i ~ /^Suites:/) print "Suites: " suites
-                    else if ($i ~ /^Components:/) print "Components: main"
-                    else if ($i !~ /^#/) print $i
-                print ""; exit }' "$file"
-    done >"$work/parts/archive.sources"
-    [ -s "$work/parts/archive.sources" ] && return
-    rm -f "$work/parts/archive.sources"
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-        awk -v code="$codename" -v suites="$*" '$1 == "deb" && !/security/ {
-            at = 2; options = ""
-            if ($2 ~ /^\[/) { for (at = 2; at < NF; at++) { options = options " " $at; if ($at ~ /\]$/) { at++; break } } }
-            if ($(at + 1) != code) next
-            n = split(suites, name, " ")
-            for (i = 1; i <= n; i++) print "deb" options " " $at " " name[i] " main"
-            exit }' >"$work/parts/archive.list"
-    [ -s "$work/parts/archive.list" ] ||
-        fail "no Debian mirror for '$codename' in the apt sources of this machine" \
-            "add one, or put the programs into $store/NAME/bin yourself"
-}
-
-private_apt() {
-    apt-get -q -y -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$work/parts" \
-        -o Dir::State="$work/state" -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" \
-        -o Dir::State::status="$work/status" -o Dir::Etc::Preferences=/dev/null \
-        -o Dir::Etc::PreferencesParts="$work/none" -o APT::Sandbox::User= -o Debug::NoLocking=1 \
-        -o APT::Install-Recommends=no -o Acquire::Retries=3 -o Acquire::Languages=none "$@"
-}
-
 wrapper() { # wrapper PROGRAM: a script of that name that runs it with the C library beside it
     argv0=" --argv0 $1" # the name decides whether it is a server; loaders before 2.33 pass the path
     "$made/root/$loader" --help 2>/dev/null | grep -q -e --argv0 || argv0=
@@ -89,10 +47,9 @@ fetch() { # fetch NAME PACKAGE SUITE LIBRARIES: the libraries may come from any 
     made=$work/made
     trap 'rm -rf "$work"' EXIT
     trap 'exit 130' INT TERM
-    mkdir -p "$work/parts" "$work/none" "$work/lists/partial" "$work/state" \
-        "$work/cache/archives/partial" "$made/root" "$made/bin"
-    : >"$work/status"
-    sources $libraries "$suite"
+    mkdir -p "$made/root" "$made/bin"
+    private_apt_begin
+    archive_sources deb $libraries "$suite" >"$work/parts/archive.sources"
     private_apt update >"$work/log" 2>&1 ||
         { tail -n 8 "$work/log" >&2; fail "the Debian archive did not answer for '$suite'" "try again; see 'apt-get update'"; }
     # The empty status file makes apt fetch every library of the closure, those installed here too.
