@@ -136,7 +136,7 @@ const struct command cli_commands[CMD_COUNT] = {
                       0, false, cmd_rdb_keys, "FILE", 1},
     [CMD_HELP] = {"help", "[COMMAND]", "this overview, or the help of a command",
                   "The same as COMMAND --help.", 0, false, run_help, NULL, 0},
-    [CMD_VERSION] = {"version", "", "the version, and the date of the tables it knows",
+    [CMD_VERSION] = {"version", "", "the version, the licence, and the dates of the tables",
                      "The same as --version.", 0, false, run_version, NULL, 0},
     [CMD_MAN] = {"man", "", "print the manual page", "For 'make docs'.", 0, true, run_man, NULL, 0},
     [CMD_FINDINGS] = {"findings", "", "print the page of the audit's findings", "For 'make docs'.",

@@ -11,7 +11,17 @@ const char *cli_version(void)
 
 void help_version(FILE *out)
 {
-    (void)fprintf(out, "handover %s\ntables of %s\n", cli_version(), knowledge_date());
+    (void)fprintf(out,
+                  "handover %s\n"
+                  "Licence: Apache License 2.0. There is no warranty.\n"
+                  "Tables, and when their facts were read:\n",
+                  cli_version());
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        const knowledge_table *t = knowledge_at((table_id)i);
+        bool once = strcmp(t->date, t->newest_date) == 0;
+        (void)fprintf(out, "  %-24s  %s%s%s\n", t->name, t->date, once ? "" : " to ",
+                      once ? "" : t->newest_date);
+    }
 }
 
 /* Words from `column` to HELP_COLUMNS; the cursor stands at `at`. Ends the line. */

@@ -33,8 +33,9 @@ typedef enum {
 } table_id;
 
 typedef struct {
-    const char *name; /* "directive-fate", the file in data/ without its ending */
-    const char *date; /* when its facts were last read, YYYY-MM-DD */
+    const char *name;        /* "directive-fate", the file in data/ without its ending */
+    const char *date;        /* when its facts were last read, YYYY-MM-DD: the oldest of its rows */
+    const char *newest_date; /* and the newest */
     size_t column_count;
     const char *const *columns;
     size_t row_count;

@@ -96,10 +96,12 @@ static void table_read(knowledge_table *t, const char *name)
                            .columns = head,
                            .row_count = rows,
                            .cells = cells,
-                           .date = "9999-12-31"};
+                           .date = "9999-12-31",
+                           .newest_date = ""};
     for (size_t i = 0; i < rows; i++) {
         const char *date = knowledge_cell(t, i, "date");
         if (strcmp(date, t->date) < 0) t->date = date;
+        if (strcmp(date, t->newest_date) > 0) t->newest_date = date;
     }
 }
 

@@ -287,6 +287,10 @@ static void tables_grow_stale_by_their_oldest_date(void **state)
 {
     (void)state;
     assert_string_equal(knowledge_date(), "2026-11-22");
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        const knowledge_table *t = knowledge_at((table_id)i);
+        assert_true(strcmp(t->date, t->newest_date) <= 0);
+    }
     assert_false(knowledge_is_stale(TODAY, 90));
     assert_true(knowledge_is_stale("2027-03-01", 90));
     assert_true(knowledge_is_stale("no date", 90));
