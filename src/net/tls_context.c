@@ -36,13 +36,25 @@ static bool file_refuse(const char *what, const char *path, const char *advice, 
     return err_hint(e, "%s", advice);
 }
 
+/* Red Hat's family, Amazon Linux too, keeps one file that a library built elsewhere does not look
+ * for. It counts only where the library's own file is missing and nobody has named another. */
+#define OTHER_BUNDLE "/etc/pki/tls/certs/ca-bundle.crt"
+
+static bool trust_system(SSL_CTX *c, err *e)
+{
+    if (!SSL_CTX_set_default_verify_paths(c))
+        return err_set(e, ERR_TLS, "the system's certificates: %s", reason_take());
+    bool named = secure_getenv(X509_get_default_cert_file_env()) ||
+                 secure_getenv(X509_get_default_cert_dir_env());
+    if (named || access(X509_get_default_cert_file(), R_OK) == 0) return true;
+    if (SSL_CTX_load_verify_file(c, OTHER_BUNDLE) != 1) ERR_clear_error(); /* one that has none */
+    return true;
+}
+
 static bool trust(SSL_CTX *c, const net_tls *o, err *e)
 {
     struct stat info = {0};
-    if (!o->ca) {
-        if (SSL_CTX_set_default_verify_paths(c)) return true;
-        return err_set(e, ERR_TLS, "the system's certificates: %s", reason_take());
-    }
+    if (!o->ca) return trust_system(c, e);
     bool directory = stat(o->ca, &info) == 0 && S_ISDIR(info.st_mode);
     int done = directory ? SSL_CTX_load_verify_dir(c, o->ca) : SSL_CTX_load_verify_file(c, o->ca);
     if (done) return true;
