@@ -3,6 +3,7 @@
 #pragma once
 #define ERR_STATE OPENSSL_ERR_STATE
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #undef ERR_STATE
