@@ -53,6 +53,12 @@ static const struct endpoint_rule {
     {"endpoint-cluster", ENDPOINT_CONFIGURATION, false, SEVERITY_WARN,
      "the name is the configuration endpoint of a cluster",
      "a client without cluster mode gets MOVED for most keys", "use a cluster-aware client"},
+    {"endpoint-socket", ENDPOINT_SOCKET, false, SEVERITY_WARN,
+     "the target is a Unix socket of this machine",
+     "an application on another machine cannot use it, and a cache there has none: this says "
+     "nothing "
+     "about the way an application takes",
+     "check the address that the application will use, from where it runs"},
     {"endpoint-serverless", ENDPOINT_SERVERLESS, false, SEVERITY_WARN,
      "the name is of a serverless cache", "it behaves like a cluster and always wants TLS",
      "use a cluster-aware client with TLS"},
@@ -146,7 +152,10 @@ bool audit_network_run(const audit_network_options *o, report **ret, err *e)
         report_set_verdict(out, "Not reachable from here: %s (step %s).", r.cause->title,
                            reach_step_name(r.cause->step));
     } else {
-        report_set_verdict(out, "Reachable from here.");
+        bool is_socket = engine_url_is_socket(o->target);
+        report_set_verdict(out, is_socket
+                                    ? "Reachable, but only on this machine: it is a Unix socket."
+                                    : "Reachable from here.");
     }
     steps_show(out, &r);
     report_sort(out);

@@ -22,14 +22,25 @@ void secret_clear(secret *s)
     *s = (secret){0};
 }
 
-/* From behind the first ':' of the user part to the last '@' of the text: a password may hold '/',
- * '?' and '@' when somebody forgot to encode them, and must not be shown then either. */
+/* The '@' behind the user part: the last one of the text, for a password may hold '/', '?' and '@'
+ * when somebody forgot to encode them, and must not be shown then either. The path of a Unix socket
+ * may hold one too: there it is the last one in front of a '/', and none when no user is named. */
+static const char *user_end(const char *url, const char *authority)
+{
+    if (strncmp(url, "unix://", strlen("unix://")) != 0) return strrchr(authority, '@');
+    const char *last = NULL;
+    for (const char *at = authority; *authority != '/' && (at = strstr(at, "@/")); at++)
+        last = at;
+    return last;
+}
+
+/* From behind the first ':' of the user part to its end. */
 static bool find_password(const char *url, const char **ret_from, const char **ret_end)
 {
     const char *authority = strstr(url, "://");
     if (!authority) return false;
     authority += 3;
-    const char *at = strrchr(authority, '@');
+    const char *at = user_end(url, authority);
     if (!at) return false;
     const char *colon = memchr(authority, ':', (size_t)(at - authority));
     if (!colon || colon + 1 == at) return false;

@@ -16,7 +16,7 @@
 /* The order is the order of the help. */
 const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"source", "URL", OPTION_URL, FOR_SOURCE, .side = SIDE_SOURCE,
-     .help = "redis[s]://[user@]host[:port][/db] to move from"},
+     .help = "redis[s]://[user@]host[:port][/db], unix://PATH"},
     {"target", "URL", OPTION_URL, FOR_SERVERS, .side = SIDE_TARGET,
      .help = "the same form, to move to"},
     {"target", "URL", OPTION_URL, FOR(AUDIT_NETWORK), .side = SIDE_TARGET, .needed = true,

@@ -47,6 +47,8 @@ static bool ends_with(span s, const char *end)
 endpoint endpoint_read(const char *host)
 {
     static const endpoint other = {ENDPOINT_OTHER, false, false, "no name of ElastiCache"};
+    static const endpoint socket = {ENDPOINT_SOCKET, false, false, "a Unix socket of this machine"};
+    if (host[0] == '/') return socket;
     span name = span_text(host);
     if (name.size && name.at[name.size - 1] == '.') name.size--;
     if (!ends_with(name, ZONE) && !ends_with(name, ZONE_CHINA)) return other;

@@ -11,7 +11,8 @@ typedef enum {
     ENDPOINT_READER,
     ENDPOINT_CONFIGURATION, /* of a cluster */
     ENDPOINT_NODE,
-    ENDPOINT_SERVERLESS
+    ENDPOINT_SERVERLESS,
+    ENDPOINT_SOCKET /* no name at all: the path of a socket of this machine */
 } endpoint_kind;
 
 typedef struct {

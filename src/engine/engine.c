@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "engine/info.h"
 #include "engine/secured.h"
@@ -153,6 +155,25 @@ static bool greet(engine *s, const engine_options *o, err *e)
     return !o->select_db || o->url->db == 0 || engine_ask(s, &memory, &r, e, "SELECT", db);
 }
 
+/* What to do about a Unix socket that takes no connection. */
+static void socket_hint(int problem, err_side side, err *e)
+{
+    if (problem == ENOENT || problem == ENOTDIR) {
+        err_hint(e,
+                 "is the server running, and does its 'unixsocket' name this path? A path inside "
+                 "a container is another one here");
+    } else if (problem == EACCES || problem == EPERM) {
+        err_hint(e, "the socket's 'unixsocketperm' and the directories above it must let this user "
+                    "in: run as a user of its group, or set unixsocketperm 770");
+    } else if (problem == ECONNREFUSED || problem == EPROTOTYPE) {
+        err_hint(e,
+                 "no server listens there: the file is left from one that ended, or is no socket");
+    } else if (problem == ETIMEDOUT || problem == EAGAIN) {
+        err_hint(e, "the server takes no connections just now: see its log, and 'tcp-backlog'");
+    }
+    if (problem) (void)err_blame(e, side);
+}
+
 bool engine_connect(net_loop *l, const engine_options *o, net_trace *trace, engine **ret, err *e)
 {
     net_tls tls = {.ca = o->url->tls_parts[ENGINE_TLS_CA],
@@ -173,6 +194,7 @@ bool engine_connect(net_loop *l, const engine_options *o, net_trace *trace, engi
         return true;
     }
     secured_explain(l, &target, o->side, e);
+    if (engine_url_is_socket(o->url)) socket_hint(trace->connect_problem, o->side, e);
     (void)engine_fail(s, e);
     engine_free(s);
     return false;

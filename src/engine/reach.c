@@ -80,6 +80,45 @@ static void from_note(probe *p, struct in_addr to, struct in_addr *ret)
     (void)close(fd); /* nothing was written to it */
 }
 
+/* Until the next stage that was entered, or now. */
+static int64_t stage_took(const net_trace *t, net_stage s)
+{
+    int64_t end = clock_ns();
+    for (int i = NET_STAGE_OPEN; i > (int)s; i--)
+        if (t->entered_ns[i]) end = t->entered_ns[i];
+    return t->entered_ns[s] ? end - t->entered_ns[s] : 0;
+}
+
+static cause_id socket_cause(int problem)
+{
+    switch (problem) {
+    case ENOENT:
+    case ENOTDIR:
+        return CAUSE_SOCKET_MISSING;
+    case EACCES:
+    case EPERM:
+        return CAUSE_SOCKET_DENIED;
+    case ECONNREFUSED:
+    case EPROTOTYPE:
+        return CAUSE_SOCKET_DEAD;
+    default:
+        return CAUSE_TCP_FAILED;
+    }
+}
+
+/* A socket of this machine has no name, no address and no TLS. */
+static bool socket_note(probe *p, bool open)
+{
+    const net_trace *t = &p->r->trace;
+    static const char why[] = "a socket of this machine";
+    step_note(p, REACH_NAME, REACH_LEFT_OUT, 0, why);
+    step_note(p, REACH_ADDRESS, REACH_LEFT_OUT, 0, why);
+    if (!open) return fail(p, socket_cause(t->connect_problem), p->r->trouble.text);
+    step_note(p, REACH_TCP, REACH_GOOD, stage_took(t, NET_STAGE_CONNECT), "connected, without TCP");
+    step_note(p, REACH_TLS, REACH_LEFT_OUT, 0, why);
+    return true;
+}
+
 static cause_id connect_cause(int problem, bool is_v4, struct in_addr to, struct in_addr from)
 {
     bool inside = is_v4 && is_private(to);
@@ -116,21 +155,13 @@ static cause_id tls_cause(net_tls_problem problem)
     return causes[problem];
 }
 
-/* Until the next stage that was entered, or now. */
-static int64_t stage_took(const net_trace *t, net_stage s)
-{
-    int64_t end = clock_ns();
-    for (int i = NET_STAGE_OPEN; i > (int)s; i--)
-        if (t->entered_ns[i]) end = t->entered_ns[i];
-    return t->entered_ns[s] ? end - t->entered_ns[s] : 0;
-}
-
 /* What the steps up to TLS say once the opening is over; false: one of them failed. */
 static bool way_note(probe *p, bool open)
 {
     const net_trace *t = &p->r->trace;
     const err *e = &p->r->trouble;
     char said[280];
+    if (engine_url_is_socket(p->url)) return socket_note(p, open);
     struct in_addr to = {0};
     struct in_addr from = {0};
     bool is_v4 = address_first(t->addresses, &to);
@@ -184,7 +215,8 @@ static const struct {
 static bool speaks_tls(probe *p)
 {
     net_trace trace = {0};
-    net_tls tls = {.name = p->url->host[0] == '/' ? "localhost" : p->url->host};
+    if (engine_url_is_socket(p->url)) return false;
+    net_tls tls = {.name = p->url->host};
     net_target target = {.host = p->url->host,
                          .port = p->url->port,
                          .in_max = 64 * KIB,
@@ -219,8 +251,8 @@ static bool fail_answered(probe *p, const reply *r, cause_id otherwise)
     cause_id id = otherwise;
     for (size_t i = 0; i < COUNT_OF(answers) && id == otherwise; i++)
         if (span_starts(r->text, answers[i].begins)) id = answers[i].cause;
-    (void)err_set(&p->r->trouble, ERR_REFUSED, "'%s:%u' answered: %s", p->url->host, p->url->port,
-                  text.text);
+    CLEANUP(mem_free_at) char *place = engine_url_place(p->url);
+    (void)err_set(&p->r->trouble, ERR_REFUSED, "'%s' answered: %s", place, text.text);
     return fail(p, id, text.text);
 }
 
@@ -268,8 +300,8 @@ static bool step_use(probe *p, arena *memory)
     if (!engine_try(p->engine, memory, &r, &p->r->trouble, "INFO", "cluster"))
         return fail_unanswered(p);
     if (r->kind == REPLY_BULK && info_u64(r->text, "cluster_enabled", &enabled) && enabled == 1) {
-        (void)err_set(&p->r->trouble, ERR_STATE, "'%s:%u' runs in cluster mode", p->url->host,
-                      p->url->port);
+        CLEANUP(mem_free_at) char *place = engine_url_place(p->url);
+        (void)err_set(&p->r->trouble, ERR_STATE, "'%s' runs in cluster mode", place);
         return fail(p, CAUSE_CLUSTER, "INFO says cluster_enabled:1");
     }
     step_note(p, REACH_USE, refused ? REACH_LEFT_OUT : REACH_GOOD, clock_ns() - began,

@@ -48,6 +48,18 @@ static const reach_cause causes[] = {
          "compare the port with the endpoint that the service shows"},
     [CAUSE_TCP_FAILED] = {"tcp-failed", REACH_TCP, "the connection cannot be made",
                           "a firewall that rejects, or a local limit", "see the error"},
+    [CAUSE_SOCKET_MISSING] =
+        {"socket-missing", REACH_TCP, "there is no such socket on this machine",
+         "a cache there has no Unix socket: only a server on this very machine has one",
+         "is the server running, and does its 'unixsocket' name this path?"},
+    [CAUSE_SOCKET_DENIED] =
+        {"socket-denied", REACH_TCP, "the socket does not let this user in",
+         "a cache there has no Unix socket: only a server on this very machine has one",
+         "look at 'unixsocketperm' and at the directories above the socket"},
+    [CAUSE_SOCKET_DEAD] =
+        {"socket-dead", REACH_TCP, "no server listens on the socket",
+         "a cache there has no Unix socket: only a server on this very machine has one",
+         "the file is left from a server that ended, or is no socket"},
     [CAUSE_TLS_WANTED] = {"tls-wanted", REACH_TLS,
                           "the server wants TLS, the client speaks plainly",
                           "a cache with encryption in transit (required; always on serverless)",

@@ -1,18 +1,35 @@
 #include "engine/url.h"
 
+#include <sys/un.h>
+
 #include "base/buf.h"
 #include "base/mem.h"
 
 /* Linux hands over no argument or variable above 128 KiB; one byte of it becomes three at most. */
 #define SHOWN_SIZE_MAX (512 * KIB)
+#define DB_MAX 100000
+
+/* With the NUL behind it (unix(7)). */
+#define SOCKET_PATH_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
+
+typedef bool parts_reader(span rest, engine_url *u, err *e);
+static parts_reader parts_parse, socket_parse;
 
 typedef struct {
     const char *name;
     bool tls;
+    parts_reader *read; /* what stands behind the name */
+    const char *form;
 } scheme;
 
+#define FORM "redis://[user@]host[:port][/db]"
 static const scheme schemes[] = {
-    {"redis://", false}, {"valkey://", false}, {"rediss://", true}, {"valkeys://", true}};
+    {"redis://", false, parts_parse, FORM},
+    {"valkey://", false, parts_parse, FORM},
+    {"rediss://", true, parts_parse, FORM},
+    {"valkeys://", true, parts_parse, FORM},
+    {"unix://", false, socket_parse, "unix://[user@]/path[?db=N]"},
+};
 
 const char *const engine_tls_names[ENGINE_TLS_COUNT] = {
     [ENGINE_TLS_CA] = "ca",
@@ -134,30 +151,78 @@ static bool parts_parse(span rest, engine_url *u, err *e)
     if (span_find(rest, span_text("/"), &slash)) {
         span db = span_tail(rest, slash + 1);
         uint64_t number = 0;
-        if (db.size && (!span_to_u64(db, &number) || number > 100000))
-            return err_set(e, ERR_USAGE, "the database behind '/' is not a number up to 100000");
+        if (db.size && (!span_to_u64(db, &number) || number > DB_MAX))
+            return err_set(e, ERR_USAGE, "the database behind '/' is not a number up to %d",
+                           DB_MAX);
         u->db = (int)number;
         rest = span_of(rest.at, slash);
     }
     return host_parse(rest, u, e);
 }
 
+/* Behind the '?'; redis-py and others know more parts, a password among them. */
+static bool query_parse(span query, engine_url *u, err *e)
+{
+    uint64_t number = 0;
+    if (query.size == 0) return true;
+    if (!span_starts(query, "db=")) return err_set(e, ERR_USAGE, "only 'db=' may stand behind '?'");
+    if (!span_to_u64(span_tail(query, strlen("db=")), &number) || number > DB_MAX)
+        return err_set(e, ERR_USAGE, "the database behind 'db=' is not a number up to %d", DB_MAX);
+    u->db = (int)number;
+    return true;
+}
+
+static bool path_parse(span path, engine_url *u, err *e)
+{
+    secret plain = {0};
+    if (!percent_decode(path, &plain))
+        return err_set(e, ERR_USAGE, "a '%%' in the path is not followed by two hex digits");
+    span decoded = secret_span(&plain);
+    bool has_nul = memchr(decoded.at, 0, decoded.size) != NULL;
+    bool fits = decoded.size <= SOCKET_PATH_MAX;
+    if (!has_nul && fits) u->host = mem_text(decoded);
+    size_t size = decoded.size;
+    secret_clear(&plain);
+    if (has_nul) return err_set(e, ERR_USAGE, "the path holds a zero byte");
+    if (fits) return true;
+    return err_set(e, ERR_USAGE, "the path of a socket has %zu bytes, the system's limit is %zu",
+                   size, SOCKET_PATH_MAX);
+}
+
+static bool socket_parse(span rest, engine_url *u, err *e)
+{
+    size_t at = 0;
+    size_t from = 0;
+    if (!span_starts(rest, "/")) { /* the last "@/" ends the user: a password may hold one */
+        bool some = false;
+        while (span_find(span_tail(rest, from), span_text("@/"), &at)) {
+            some = true;
+            from += at + 1;
+        }
+        if (!some) return err_set(e, ERR_USAGE, "a path begins with '/'");
+        if (!user_parse(span_of(rest.at, from - 1), u, e)) return false;
+        rest = span_tail(rest, from);
+    }
+    span path = rest;
+    if (span_find(rest, span_text("?"), &at)) {
+        path = span_of(rest.at, at);
+        if (!query_parse(span_tail(rest, at + 1), u, e)) return false;
+    }
+    return path_parse(path, u, e);
+}
+
 bool engine_url_parse(const char *text, engine_url *ret, err *e)
 {
     engine_url u = {0};
-    span rest = {0};
-    bool known = false;
-    for (size_t i = 0; i < COUNT_OF(schemes) && !known; i++) {
-        known = span_starts(span_text(text), schemes[i].name);
-        if (!known) continue;
-        rest = span_tail(span_text(text), strlen(schemes[i].name));
-        u.tls = schemes[i].tls;
-    }
-    bool good = known ? parts_parse(rest, &u, e)
-                      : err_set(e, ERR_USAGE, "it does not start with 'redis://'");
+    const scheme *s = NULL;
+    for (size_t i = 0; i < COUNT_OF(schemes) && !s; i++)
+        if (span_starts(span_text(text), schemes[i].name)) s = &schemes[i];
+    u.tls = s && s->tls;
+    bool good = s ? s->read(span_tail(span_text(text), strlen(s->name)), &u, e)
+                  : err_set(e, ERR_USAGE, "it does not start with 'redis://'");
     if (!good) {
         engine_url_clear(&u);
-        err_hint(e, "write it as redis://[user@]host[:port][/db]");
+        err_hint(e, "write it as %s", s ? s->form : FORM);
         return err_wrap(e, "not a server's URL");
     }
     *ret = u;
@@ -186,24 +251,54 @@ engine_url engine_url_copy(const engine_url *u)
 }
 
 /* Escaped where it would read as another part of the URL, so that what is shown parses again. */
-static bool user_write(const char *user, buf *out)
+static bool part_write(const char *part, const char *escaped, buf *out)
 {
     bool fits = true;
-    for (; *user && fits; user++) {
-        fits = strchr("%:@/", *user) ? buf_printf(out, "%%%02X", (unsigned char)*user)
-                                     : buf_u8(out, (uint8_t)*user);
+    for (; *part && fits; part++) {
+        fits = strchr(escaped, *part) ? buf_printf(out, "%%%02X", (unsigned char)*part)
+                                      : buf_u8(out, (uint8_t)*part);
     }
-    return fits && buf_u8(out, '@');
+    return fits;
+}
+
+static bool user_write(const char *user, buf *out)
+{
+    return part_write(user, "%:@/", out) && buf_u8(out, '@');
+}
+
+bool engine_url_is_socket(const engine_url *u)
+{
+    return u->host[0] == '/';
+}
+
+char *engine_url_place(const engine_url *u)
+{
+    char *place = NULL;
+    if (engine_url_is_socket(u)) return mem_text(span_text(u->host));
+    int size = asprintf(&place, "%s:%u", u->host, u->port);
+    assert(size > 0);
+    return place;
+}
+
+static bool socket_write(const engine_url *u, buf *out)
+{
+    return buf_text(out, "unix://") && (!u->user || user_write(u->user, out)) &&
+           part_write(u->host, "%?@", out) && (!u->db || buf_printf(out, "?db=%d", u->db));
+}
+
+static bool address_write(const engine_url *u, buf *out)
+{
+    bool colons = strchr(u->host, ':') != NULL;
+    return buf_text(out, u->tls ? "rediss://" : "redis://") &&
+           (!u->user || user_write(u->user, out)) &&
+           buf_printf(out, colons ? "[%s]:%u" : "%s:%u", u->host, u->port) &&
+           (!u->db || buf_printf(out, "/%d", u->db));
 }
 
 char *engine_url_show(const engine_url *u)
 {
     CLEANUP(buf_clear) buf out = buf_of(SHOWN_SIZE_MAX);
-    bool colons = strchr(u->host, ':') != NULL;
-    bool fits = buf_text(&out, u->tls ? "rediss://" : "redis://") &&
-                (!u->user || user_write(u->user, &out)) &&
-                buf_printf(&out, colons ? "[%s]:%u" : "%s:%u", u->host, u->port) &&
-                (!u->db || buf_printf(&out, "/%d", u->db));
+    bool fits = engine_url_is_socket(u) ? socket_write(u, &out) : address_write(u, &out);
     assert(fits);
     return mem_text(buf_span(&out));
 }

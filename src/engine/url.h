@@ -1,4 +1,5 @@
-/* engine/url.h: where a server is and who we are there: redis://[user[:password]@]host[:port][/db].
+/* engine/url.h: where a server is and who we are there: redis://[user[:password]@]host[:port][/db],
+ * or unix://[user[:password]@]/path[?db=N] for a Unix socket of this machine.
  *
  * The password is percent-decoded into a secret; everything shown to people leaves it out.
  * "rediss" is TLS; what it needs beyond the URL (files, a name) is kept beside it. */
@@ -20,8 +21,8 @@ typedef enum {
 extern const char *const engine_tls_names[ENGINE_TLS_COUNT];
 
 typedef struct {
-    char *host; /* a name or address; a path for a Unix socket */
-    uint16_t port;
+    char *host;    /* a name or address; the path of a Unix socket */
+    uint16_t port; /* 0: a Unix socket */
     int db;
     bool tls;
     char *tls_parts[ENGINE_TLS_COUNT]; /* NULL: not given */
@@ -37,3 +38,6 @@ void engine_url_clear(engine_url *u);
 engine_url engine_url_copy(const engine_url *u);
 /* "redis://app@10.0.0.7:6379/2", no password; free() it. It parses to the same again. */
 char *engine_url_show(const engine_url *u);
+bool engine_url_is_socket(const engine_url *u);
+/* "10.0.0.7:6379", or the path of the socket; free() it. */
+char *engine_url_place(const engine_url *u);

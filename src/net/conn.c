@@ -13,6 +13,8 @@
 
 /* One pump receives at most this much, so that a fast sender cannot keep a turn for itself. */
 #define PUMP_RECEIVE_MAX (4 * MIB)
+/* A Unix socket whose server accepts nobody just now cannot be waited for: it is asked again. */
+#define QUEUE_RETRY_MS 10
 /* Compaction of `in` is put off until this much has been eaten. */
 #define EATEN_KEEP_MAX (256 * KIB)
 
@@ -131,6 +133,11 @@ static bool address_connect(net_loop *l,
         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
     }
     int problem = connect(fd, address, size) < 0 ? errno : 0;
+    while (problem == EAGAIN &&
+           deadline_left_ms(deadline_ns) > 0) { /* a Unix socket's full queue */
+        net_loop_turn(l, QUEUE_RETRY_MS);
+        problem = connect(fd, address, size) < 0 ? errno : 0;
+    }
     if (problem == EINPROGRESS) problem = connect_wait(l, fd, deadline_ns);
     trace->connect_problem = problem < 0 ? ETIMEDOUT : problem;
     if (problem == 0) {
@@ -196,7 +203,7 @@ static bool unix_connect(net_loop *l,
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(target->host) >= sizeof address.sun_path)
-        return err_set(e, ERR_USAGE, "the socket path '%s' is too long", target->host);
+        return err_set(e, ERR_USAGE, "the path of the socket '%s' is too long", target->host);
     memcpy(address.sun_path, target->host, strlen(target->host));
     struct sockaddr generic;
     memcpy(&generic, &address, sizeof generic);

@@ -41,6 +41,13 @@ static const url_row urls[] = {
     {"redis://a%3Ab%2f%25:pw@h", "redis://a%3Ab%2F%25@h:6379", "a:b/%", "pw", "h", 6379, 0, false},
     {"redis://app:p:w@h", "redis://app@h:6379", "app", "p:w", "h", 6379, 0, false},
     {"redis://app:p@w/x@h:9/1", "redis://app@h:9/1", "app", "p@w/x", "h", 9, 1, false},
+    {"unix:///run/v.sock", "unix:///run/v.sock", NULL, NULL, "/run/v.sock", 0, 0, false},
+    {"unix:///run/v.sock?db=3", "unix:///run/v.sock?db=3", NULL, NULL, "/run/v.sock", 0, 3, false},
+    {"unix:///r/a:b@c?", "unix:///r/a:b%40c", NULL, NULL, "/r/a:b@c", 0, 0, false},
+    {"unix:///r/a%3Fb%25%20c", "unix:///r/a%3Fb%25 c", NULL, NULL, "/r/a?b% c", 0, 0, false},
+    {"unix://app@/s", "unix://app@/s", "app", NULL, "/s", 0, 0, false},
+    {"unix://:pw@/s?db=0", "unix:///s", NULL, "pw", "/s", 0, 0, false},
+    {"unix://a%2Fb:p@/w@/s", "unix://a%2Fb@/s", "a/b", "p@/w", "/s", 0, 0, false},
 };
 
 static void one_url_reads(const url_row *row, const engine_url *u)
@@ -137,6 +144,18 @@ static const struct {
     {"redis://u:secret%@h", "password"},
     {"redis://u:secret%4@h", "password"},
     {"redis://u:secret%zz@h", "password"},
+    {"unix://", "'/'"},
+    {"unix://run/v.sock", "'/'"},
+    {"unix://u:secret@run/v.sock", "'/'"},
+    {"unix:///s?password=secret", "db="},
+    {"unix:///s?db=1&password=secret", "database"},
+    {"unix:///s?db=100001", "database"},
+    {"unix:///s%zz", "path"},
+    {"unix:///s%00t", "zero"},
+    {"unix:///"
+     "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
+     "890123456789012345678",
+     "107"},
     /* The '@' or the host was forgotten: the password stands where a port or database would. */
     {"redis://u:secret", "port"},
     {"redis://u:secret/0", "port"},

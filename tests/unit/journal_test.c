@@ -204,6 +204,9 @@ static void a_password_is_cut_out_of_a_url(void **state)
         {"rediss://:p%40s%2fs@h", "rediss://h", "p@s/s"},
         {"redis://:100%@h", "redis://h", "100%"},
         {"redis://u:a@b:c/d@[::1]:7", "redis://u@[::1]:7", "a@b:c/d"},
+        {"unix:///a:b@/c@d", "unix:///a:b@/c@d", NULL},
+        {"unix://u:p@/w@/s?db=1", "unix://u@/s?db=1", "p@/w"},
+        {"unix://:pw@/s", "unix:///s", "pw"},
         {"redis+sentinel://u:pw@h1:1,h2:2/s", "redis+sentinel://u@h1:1,h2:2/s", "pw"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
