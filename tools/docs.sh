@@ -17,8 +17,8 @@ tools/messages.py >"$made/messages.md"
     printf '\n```text\n'
     "$program" --help
     printf '```\n'
-    # Lines of the overview's table: two spaces, the name, two spaces or more, what it does.
-    "$program" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\)   *[a-z].*/\1/p' | while read -r name; do
+    # The manual page has a section for each command, also for those that the overview leaves out.
+    sed -n 's/^\.SS "handover \(.*\)"$/\1/p' "$made/handover.1" | while read -r name; do
         case $name in help | version) continue ;; esac
         printf '\n## handover %s\n\n```text\n' "$name"
         "$program" $name --help

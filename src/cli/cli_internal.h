@@ -22,6 +22,10 @@ enum command_id {
     CMD_VERIFY,
     CMD_RDB_INFO,
     CMD_RDB_KEYS,
+    CMD_SANDBOX_UP,
+    CMD_SANDBOX_STATUS,
+    CMD_SANDBOX_DOWN,
+    CMD_SANDBOX_ENGINES,
     CMD_HELP,
     CMD_VERSION,
     CMD_MAN,
@@ -51,6 +55,7 @@ struct command {
      * is needed; NULL: none are taken. "-" is such a word (standard input), "--x" never is. */
     const char *operand;
     size_t operand_max;
+    bool in_group_help; /* listed by its group alone: the overview must fit a screen */
 };
 
 extern const struct command cli_commands[CMD_COUNT];
@@ -91,7 +96,7 @@ struct option_row {
     uint64_t in_other_help; /* of these commands: another row names it, for the screen is small */
 };
 
-#define OPTION_ROW_COUNT 74
+#define OPTION_ROW_COUNT 80
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -207,7 +212,8 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 
 cli_command cmd_audit, cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
     cmd_migrate_throttle, cmd_migrate_quarantine, cmd_migrate_cutover, cmd_migrate_abort,
-    cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys, cmd_audit_network;
+    cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys, cmd_audit_network, cmd_sandbox_up,
+    cmd_sandbox_status, cmd_sandbox_down, cmd_sandbox_engines;
 migrate_verify_run cmd_verify_for_move;
 /* By --json, --md and --html FILE. */
 bool report_show(const struct cli_options *o, const report *r, err *e) MUST_CHECK;

@@ -81,10 +81,12 @@ void help_overview(FILE *out)
                 "usage: handover COMMAND [options]\n\n",
                 out);
     for (size_t i = 0; i < CMD_COUNT; i++)
-        if (!cli_commands[i].hidden) command_line(out, &cli_commands[i]);
-    (void)fputs("\n'handover COMMAND --help' explains one of them. Passwords never stand on the\n"
-                "command line; they come from\n",
-                out);
+        if (!cli_commands[i].hidden && !cli_commands[i].in_group_help)
+            command_line(out, &cli_commands[i]);
+    (void)fputs(
+        "\n'COMMAND --help' explains one; 'handover rdb' and 'handover sandbox' list more.\n"
+        "Passwords never stand on the command line; they come from\n",
+        out);
     for (size_t i = 0; i < SECRET_VARIABLE_COUNT; i++) {
         const struct secret_variable *v = &cli_secret_variables[i];
         (void)fprintf(out, "  %-26s %s\n", v->name, v->help);

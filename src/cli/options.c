@@ -7,6 +7,7 @@
 #define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
 #define FOR_SOURCE (FOR_SERVERS | FOR(AUDIT))
 #define FOR_TARGET (FOR_SERVERS | FOR(AUDIT_NETWORK))
+#define FOR_SANDBOX (FOR(SANDBOX_UP) | FOR(SANDBOX_STATUS) | FOR(SANDBOX_DOWN))
 #define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
 #define GIB (1024 * MIB)
 #define SECOND_MS UINT64_C(1000)
@@ -57,6 +58,18 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"workdir", "DIR", OPTION_FILE, FOR_MIGRATE, .needed = true,
      .help = "where the state of this move is kept"},
     {"workdir", "DIR", OPTION_FILE, FOR(VERIFY), .help = "note the result in the move kept there"},
+    {"workdir", "DIR", OPTION_FILE, FOR_SANDBOX, .fallback = "handover-sandbox",
+     .help = "where its caches are kept"},
+    {"port", "PORT", OPTION_COUNT, FOR(SANDBOX_UP), .min = 1, .max = 65535,
+     .help = "of the API; without it the one before, or a free one"},
+    {"dns-port", "PORT", OPTION_COUNT, FOR(SANDBOX_UP), .min = 1, .max = 65535,
+     .help = "of names (UDP); without it the one before, or a free one"},
+    {"compress-time", "FACTOR", OPTION_COUNT, FOR(SANDBOX_UP), .fallback = "60", .min = 1,
+     .max = 100000, .help = "what takes the service an hour takes 1/FACTOR of it"},
+    {"failover-style", "STYLE", OPTION_CHOICE, FOR(SANDBOX_UP), .choices = "reset|silent|readonly",
+     .fallback = "reset", .help = "how connections to the old primary end"},
+    {"engines", "DIR", OPTION_FILE, FOR(SANDBOX_UP) | FOR(SANDBOX_ENGINES),
+     .help = "a folder of engines, NAME/bin/valkey-server"},
     {"cutover", "WHEN", OPTION_CHOICE, FOR(RUN), .choices = "auto|manual", .fallback = "manual",
      .help = "how it begins"},
     {"dry-run", NULL, OPTION_FLAG, FOR(RUN), .help = "check, print what would be, change nothing"},
@@ -144,7 +157,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "how many of the largest keys"},
     {"json", NULL, OPTION_FLAG,
      FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR(STATUS) | FOR(QUARANTINE) | FOR(VERIFY) | FOR(RDB_INFO) |
-         FOR(RDB_KEYS),
+         FOR(RDB_KEYS) | FOR(SANDBOX_STATUS) | FOR(SANDBOX_ENGINES),
      .help = "the result for machines"},
     {"config", "FILE", OPTION_FILE, FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR_MIGRATE | FOR(VERIFY),
      .command_line_only = true, .help = "options as YAML, one 'name: value' a line"},

@@ -1,0 +1,244 @@
+#include "sandbox/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "sandbox/auth.h"
+#include "sandbox/xml.h"
+
+#define NAMESPACE "http://elasticache.amazonaws.com/doc/2015-02-02/"
+#define NAMESPACE_STS "https://sts.amazonaws.com/doc/2011-06-15/"
+#define HEADERS_MEMORY (256 * KIB)
+#define BODY_GIVE_UP (8 * HTTP_BODY_MAX) /* what is read and dropped of a body without a length */
+
+struct http_server {
+    sandbox *s;
+    struct MHD_Daemon *daemon;
+};
+
+/* One request while it arrives. */
+typedef struct {
+    char *uri;
+    buf body;
+    size_t dropped;
+    bool refused;
+} http_request;
+
+static void *uri_taken(void *context, const char *uri, struct MHD_Connection *c)
+{
+    (void)context;
+    (void)c;
+    http_request *r = mem_alloc(sizeof *r);
+    r->uri = mem_text(span_text(uri));
+    r->body = buf_of(HTTP_BODY_MAX);
+    return r;
+}
+
+static void request_done(void *context,
+                         struct MHD_Connection *c,
+                         void **state,
+                         enum MHD_RequestTerminationCode how)
+{
+    (void)context;
+    (void)c;
+    (void)how;
+    http_request *r = *state;
+    if (!r) return;
+    free(r->uri);
+    buf_clear(&r->body);
+    free(r);
+    *state = NULL;
+}
+
+static void request_id(char ret[40])
+{
+    static const char hex[] = "0123456789abcdef";
+    state_random(ret, 36, hex);
+    ret[8] = ret[13] = ret[18] = ret[23] = '-';
+}
+
+static enum MHD_Result
+send_buf(struct MHD_Connection *c, unsigned status, const buf *b, const char *id)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        b->size, b->at ? b->at : (void *)(uintptr_t) "", MHD_RESPMEM_MUST_COPY);
+    if (!response) return MHD_NO;
+    (void)MHD_add_response_header(response, "Content-Type", "text/xml");
+    (void)MHD_add_response_header(response, "x-amzn-RequestId", id);
+    if (status == MHD_HTTP_CONTENT_TOO_LARGE)
+        (void)MHD_add_response_header(response, "Connection", "close");
+    enum MHD_Result queued = MHD_queue_response(c, status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result answer(struct MHD_Connection *c,
+                              const char *service,
+                              const char *operation,
+                              json_t *result,
+                              const api_error *error)
+{
+    char id[40];
+    buf out = buf_of(XML_ANSWER_MAX);
+    request_id(id);
+    xml_frame f = {.namespace_uri = strcmp(service, "sts") == 0 ? NAMESPACE_STS : NAMESPACE,
+                   .operation = operation,
+                   .request_id = id};
+    bool done = error->code ? xml_error(&out, &f, error->status < 500, error->code, error->message)
+                            : xml_answer(&out, &f, result);
+    enum MHD_Result sent =
+        done ? send_buf(c, error->code ? error->status : MHD_HTTP_OK, &out, id) : MHD_NO;
+    buf_clear(&out);
+    return sent;
+}
+
+static enum MHD_Result too_large(struct MHD_Connection *c)
+{
+    api_error e;
+    (void)api_fail(&e, "RequestEntityTooLarge", "The request is larger than %zu bytes.",
+                   HTTP_BODY_MAX);
+    e.status = MHD_HTTP_CONTENT_TOO_LARGE;
+    return answer(c, "", "", NULL, &e);
+}
+
+static enum MHD_Result
+header_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    auth_request *a = context;
+    (void)kind;
+    if (a->header_count == AUTH_HEADERS_MAX) return MHD_NO;
+    a->names[a->header_count] = name;
+    a->values[a->header_count++] = value ? value : "";
+    return MHD_YES;
+}
+
+/* The call itself: signature, form, operation. */
+static bool call_run(sandbox *s,
+                     const auth_request *a,
+                     const char **service,
+                     const char **operation,
+                     arena *memory,
+                     json_t **ret,
+                     api_error *error)
+{
+    form q = {0};
+    err e = {0};
+    (void)pthread_mutex_lock(&s->lock);
+    bool known = auth_check(s, a, memory, service, error);
+    (void)pthread_mutex_unlock(&s->lock);
+    if (!known) return false;
+    span fields = strcmp(a->method, "POST") == 0 ? a->body : span_text(a->query);
+    if (!form_parse(fields, memory, &q, &e))
+        return api_fail(error, "MalformedQueryString", "%s", e.text);
+    (void)pthread_mutex_lock(&s->lock);
+    bool done = api_run(s, *service, &q, operation, ret, error);
+    if (done) s->dirty = true;
+    (void)pthread_mutex_unlock(&s->lock);
+    return done;
+}
+
+static enum MHD_Result
+run(http_server *h, struct MHD_Connection *c, http_request *r, const char *method)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    auth_request a = {.method = method, .path = r->uri, .query = "", .body = buf_span(&r->body)};
+    api_error error = {0};
+    json_t *result = NULL;
+    const char *service = "";
+    const char *operation = "";
+    char *mark = strchr(r->uri, '?');
+    if (mark) {
+        *mark = '\0';
+        a.query = mark + 1;
+    }
+    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, header_take, &a);
+    if (!call_run(h->s, &a, &service, &operation, &memory, &result, &error))
+        log_debug("sandbox: %s %s: %s", operation, error.code, error.message);
+    enum MHD_Result sent = answer(c, service, operation, result, &error);
+    json_decref(result);
+    return sent;
+}
+
+static enum MHD_Result asked(void *context,
+                             struct MHD_Connection *c,
+                             const char *url,
+                             const char *method,
+                             const char *version,
+                             const char *data,
+                             size_t *size,
+                             void **state)
+{
+    (void)url;
+    (void)version;
+    http_request *r = *state;
+    if (!r->body.capacity) { /* the head alone, for the first time */
+        uint64_t length = 0;
+        const char *text = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+        if (!buf_reserve(&r->body, 1)) return MHD_NO;
+        if (!text) return MHD_YES;
+        bool fits = span_to_u64(span_text(text), &length) && length <= HTTP_BODY_MAX;
+        return fits ? MHD_YES : too_large(c);
+    }
+    if (*size > 0) {
+        bool fits = !r->refused && buf_append(&r->body, span_of(data, *size));
+        r->refused = !fits;
+        r->dropped += fits ? 0 : *size;
+        *size = 0;
+        return r->dropped > BODY_GIVE_UP ? MHD_NO : MHD_YES;
+    }
+    return r->refused ? too_large(c) : run(context, c, r, method);
+}
+
+static int listener_open(uint16_t *port, err *e)
+{
+    struct sockaddr_in here = {
+        .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof here;
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(fd, (struct sockaddr *)&here, sizeof here) == 0 &&
+        listen(fd, HTTP_CONNECTIONS_MAX) == 0 &&
+        getsockname(fd, (struct sockaddr *)&here, &size) == 0) {
+        *port = ntohs(here.sin_port);
+        return fd;
+    }
+    (void)err_sys(e, errno, "listen on 127.0.0.1:%u", *port);
+    (void)err_hint(e, "--port names another");
+    if (fd >= 0) (void)close(fd);
+    return -1;
+}
+
+bool http_server_start(sandbox *s, uint16_t *port, http_server **ret, err *e)
+{
+    int fd = listener_open(port, e);
+    if (fd < 0) return false;
+    http_server *h = mem_alloc(sizeof *h);
+    h->s = s;
+    h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, asked, h,
+                                 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                 (unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 (unsigned)HTTP_SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                 HEADERS_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, uri_taken, NULL,
+                                 MHD_OPTION_NOTIFY_COMPLETED, request_done, NULL, MHD_OPTION_END);
+    if (!h->daemon) {
+        (void)close(fd);
+        free(h);
+        return err_set(e, ERR_IO, "the API's server could not be started");
+    }
+    *ret = h;
+    return true;
+}
+
+void http_server_stop(http_server *h)
+{
+    if (!h) return;
+    MHD_stop_daemon(h->daemon); /* closes the listener too */
+    free(h);
+}

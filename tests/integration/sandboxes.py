@@ -1,0 +1,154 @@
+"""A sandbox of ElastiCache for a test: started, spoken to with AWS's own client code, ended."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+
+import redis
+import awscli.botocore.session  # noqa: F401  the library of AWS's clients, as the CLI brings it along
+from botocore.config import Config
+from botocore.exceptions import ClientError  # noqa: F401  for tests
+from botocore.session import Session
+
+from servers import die_with_parent, end_group, wait_until
+from tool import BIN, SLOW, environment
+
+CLI = "/usr/bin/aws"
+FAST = "2000"  # 360 s of the service become 0.2 s
+READY_S = 30
+
+
+class Sandbox:
+    def __init__(self, compress=FAST, options=(), directory=None):
+        self.owned = directory is None
+        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="handover-sandbox-"))
+        self.workdir = self.directory / "work"
+        self.compress, self.options = compress, options
+        self.process = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+        if self.owned:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self):
+        with open(self.directory / "sandbox.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [BIN, "sandbox", "up", "--workdir", self.workdir, "--compress-time", self.compress, *self.options],
+                env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=die_with_parent)
+        wait_until(lambda: self.process.poll() is not None or self.status().get("running"), READY_S * SLOW, self.log)
+        assert self.process.poll() is None, self.log()
+        return self
+
+    def stop(self):
+        if self.process:
+            end_group(self.process)
+            self.process = None
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def log(self):
+        return (self.directory / "sandbox.log").read_text()
+
+    def command(self, *arguments):
+        return subprocess.run([BIN, "sandbox", *arguments, "--workdir", self.workdir], env=environment(),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * SLOW)
+
+    def status(self):
+        done = self.command("status", "--json")
+        return json.loads(done.stdout) if done.stdout else {}
+
+    # -- the API -----------------------------------------------------------------------------------
+
+    def client(self, service="elasticache", secret=None, **config):
+        status = self.status()
+        session = Session()
+        keys = status["credentials"]
+        return session.create_client(
+            service, region_name=status["region"], endpoint_url=status["endpoint"],
+            aws_access_key_id=keys["access_key_id"], aws_secret_access_key=secret or keys["secret_access_key"],
+            config=Config(retries={"max_attempts": 1}, **config))
+
+    def aws(self, *arguments, deadline_s=60, **more):
+        """The AWS CLI as a user calls it: CompletedProcess."""
+        status = self.status()
+        env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        env.update(AWS_PAGER="", AWS_EC2_METADATA_DISABLED="true", AWS_MAX_ATTEMPTS="1", HOME=str(self.directory),
+                   AWS_DEFAULT_REGION=status["region"], AWS_ACCESS_KEY_ID=status["credentials"]["access_key_id"],
+                   AWS_SECRET_ACCESS_KEY=status["credentials"]["secret_access_key"])
+        env.update(more)
+        return subprocess.run([CLI, "--endpoint-url", status["endpoint"], "elasticache", *arguments], env=env,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=deadline_s * SLOW)
+
+    def create(self, name, replicas=1, **more):
+        api = self.client()
+        api.create_replication_group(ReplicationGroupId=name, ReplicationGroupDescription="a test", **{
+            "Engine": "valkey", "EngineVersion": "8.0", "NumCacheClusters": replicas + 1,
+            "AutomaticFailoverEnabled": replicas > 0, "CacheNodeType": "cache.t4g.small", **more})
+        self.wait(name)
+        return api
+
+    def group(self, name):
+        return self.client().describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"][0]
+
+    def wait(self, name, status="available"):
+        api = self.client()
+
+        def there():
+            now = api.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"][0]["Status"]
+            assert not now.endswith("failed"), self.log()
+            return now == status
+        wait_until(there, READY_S * SLOW, lambda: f"{name} {status}\n{self.log()}", every_s=0.05)
+
+    # -- the engines -------------------------------------------------------------------------------
+
+    def cluster(self, name):
+        return next(one for one in self.status()["clusters"] if one["id"] == name)
+
+    def redis(self, name, address=None, **more):
+        """A client at the plain address that follows the primary, or at another."""
+        one = self.cluster(name)
+        if one["tls"]:
+            more = {"ssl": True, "ssl_ca_certs": self.status()["ca_file"], "ssl_check_hostname": True, **more}
+        return redis.Redis(address or one["primary"]["address"], one["primary"]["port"], decode_responses=True,
+                           **{"socket_timeout": 5, **more})
+
+    def engines(self):
+        """The processes of its nodes."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(str(self.workdir / "nodes")):
+                    found.append(int(entry.name))
+        return found
+
+    def resolve(self, name, kind=1):
+        """(code, [(address, ttl)]) that its DNS responder answers for a name."""
+        question = b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"".join(
+            bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\x00" + struct.pack(">HH", kind, 1)
+        host, port = self.status()["dns"].split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(5)
+            s.sendto(question, (host, int(port)))
+            answer = s.recv(512)
+        assert answer[:2] == question[:2]
+        count, rest, found = struct.unpack(">H", answer[6:8])[0], answer[len(question):], []
+        for _ in range(count):
+            ttl, = struct.unpack(">I", rest[6:10])
+            found.append((socket.inet_ntoa(rest[12:16]), ttl))
+            rest = rest[16:]
+        return answer[3] & 15, found
