@@ -55,7 +55,6 @@ struct command {
      * is needed; NULL: none are taken. "-" is such a word (standard input), "--x" never is. */
     const char *operand;
     size_t operand_max;
-    bool in_group_help; /* listed by its group alone: the overview must fit a screen */
 };
 
 extern const struct command cli_commands[CMD_COUNT];

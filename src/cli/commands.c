@@ -133,7 +133,7 @@ const struct command cli_commands[CMD_COUNT] = {
     [CMD_RDB_KEYS] = {"rdb keys", "FILE [--json]", "the keys of an RDB file, one a line",
                       "With --json one object a line, with the whole value; docs/rdb.md has its "
                       "form. '-' reads standard input.",
-                      0, false, cmd_rdb_keys, "FILE", 1, true},
+                      0, false, cmd_rdb_keys, "FILE", 1},
     [CMD_SANDBOX_UP] =
         {"sandbox up", "[--workdir DIR] [options]", "a local stand-in of ElastiCache",
          "Runs until it is ended (Control-C, or 'sandbox down'), on loopback only: the ElastiCache "
@@ -144,15 +144,15 @@ const struct command cli_commands[CMD_COUNT] = {
                             "endpoint, credentials and caches of the sandbox",
                             "The plain addresses of a cache follow its primary through a failover. "
                             "Exit 1 when no sandbox runs in that directory.",
-                            TOUCHES_WORKDIR, false, cmd_sandbox_status, NULL, 0, true},
+                            TOUCHES_WORKDIR, false, cmd_sandbox_status, NULL, 0},
     [CMD_SANDBOX_DOWN] = {"sandbox down", "[--workdir DIR]",
                           "end the sandbox; its caches and their data are kept",
                           "Returns when it has ended. Remove the directory to forget everything.",
-                          TOUCHES_WORKDIR, false, cmd_sandbox_down, NULL, 0, true},
+                          TOUCHES_WORKDIR, false, cmd_sandbox_down, NULL, 0},
     [CMD_SANDBOX_ENGINES] = {"sandbox engines", "[--engines DIR] [--json]",
                              "the engines found here, and what they stand for",
                              "Looks in the folder given, else in .cache/engines, and on PATH.", 0,
-                             false, cmd_sandbox_engines, NULL, 0, true},
+                             false, cmd_sandbox_engines, NULL, 0},
     [CMD_HELP] = {"help", "[COMMAND]", "this overview, or the help of a command",
                   "The same as COMMAND --help.", 0, false, run_help, NULL, 0},
     [CMD_VERSION] = {"version", "", "the version, the licence, and the dates of the tables",

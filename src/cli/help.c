@@ -75,14 +75,23 @@ static void exit_lines(FILE *out)
         (void)fprintf(out, "  %2d  %s\n", cli_exits[i].code, cli_exits[i].meaning);
 }
 
+/* The overview must fit a screen: the rest of these groups is in the help of the group. */
+static bool listed_by_group(size_t id)
+{
+    static const enum command_id rows[] = {CMD_RDB_KEYS, CMD_SANDBOX_STATUS, CMD_SANDBOX_DOWN,
+                                           CMD_SANDBOX_ENGINES};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i] == id) return true;
+    return false;
+}
+
 void help_overview(FILE *out)
 {
     (void)fputs("handover moves a Redis or Valkey server that you run to AWS ElastiCache.\n\n"
                 "usage: handover COMMAND [options]\n\n",
                 out);
     for (size_t i = 0; i < CMD_COUNT; i++)
-        if (!cli_commands[i].hidden && !cli_commands[i].in_group_help)
-            command_line(out, &cli_commands[i]);
+        if (!cli_commands[i].hidden && !listed_by_group(i)) command_line(out, &cli_commands[i]);
     (void)fputs(
         "\n'COMMAND --help' explains one; 'handover rdb' and 'handover sandbox' list more.\n"
         "Passwords never stand on the command line; they come from\n",
