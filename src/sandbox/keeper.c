@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #define STEPS_MAX 7
+#define REPLICA_WRITE_TURNS 5 /* how often replicas are asked for writes they refused */
 
 static bool each_node(json_t *g, size_t at, json_t **ret)
 {
@@ -293,12 +294,15 @@ void keeper_turn(keeper *k)
     void *next = NULL;
     int64_t now = clock_wall_ms();
     ended_turn(k);
+    k->turns++;
     json_object_foreach_safe(state_part(k->s, "groups"), next, id, g)
     {
         if (json_object_get(g, "task"))
             task_turn(k, id, g, now);
         else if (strcmp(text_of(g, "status"), "available") == 0)
             changes_turn(k, id, g, now);
+        if (json_object_get(g, "named_primary") && k->turns % REPLICA_WRITE_TURNS == 0)
+            replica_writes_turn(k, g);
         if (flag_of(g, "gone")) (void)json_object_del(state_part(k->s, "groups"), id);
     }
 }

@@ -16,6 +16,8 @@ void keeper_turn(keeper *k);
 void keeper_end(keeper *k);
 
 typedef step keeper_step(keeper *k, const char *id, json_t *g, err *e);
+/* replica_write.c: closes clients that wrote to a replica. */
+void replica_writes_turn(keeper *k, json_t *g);
 /* failover.c */
 keeper_step failover_called, failover_cut, failover_promote, failover_names, failover_recover,
     failover_end;

@@ -15,12 +15,15 @@
 typedef struct {
     char id[64]; /* empty: a frozen one that nobody is any more */
     pid_t pid;
+    int64_t readonly_errors; /* of replica_write.c */
+    bool readonly_is_known;
     bool is_frozen; /* stopped by a silent failover: not to be asked */
 } node_process;
 
 typedef struct keeper {
     sandbox *s;
     net_loop *loop;
+    uint64_t turns;
     node_process rows[300];
     size_t count;
 } keeper;

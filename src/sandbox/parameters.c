@@ -187,6 +187,14 @@ static void users_tell(sandbox *s, const char *name, bool needs_reboot)
     s->dirty = true;
 }
 
+/* It goes into a configuration file between quotes. */
+static bool value_is_plain(const char *value)
+{
+    for (const char *at = value; *at; at++)
+        if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\') return false;
+    return true;
+}
+
 static bool value_check(
     api_call *c, const char *family, const char *name, const char *value, knowledge_parameter *p)
 {
@@ -198,7 +206,9 @@ static bool value_check(
                         p->name);
     if (strcmp(p->name, "rename-commands") == 0 && value[0])
         return call_lacks(c, "the parameter rename-commands");
-    if (!value || knowledge_parameter_allows(p, value)) return true;
+    int64_t number = 0;
+    bool is_kind = strcmp(p->type, "integer") != 0 || span_to_i64(span_text(value), &number);
+    if (is_kind && value_is_plain(value) && knowledge_parameter_allows(p, value)) return true;
     return api_fail(c->e, "InvalidParameterValue",
                     "The parameter value %s is not valid for parameter %s. Allowed values: %s",
                     span_show(span_text(value)).text, p->name, p->allowed);

@@ -6,6 +6,7 @@
 
 #define USERS_PER_GROUP_MAX 100
 #define PASSWORDS_MAX 2
+#define ACCESS_MAX ((size_t)1000)
 #define SECRET_MIN 16
 #define SECRET_MAX 128
 
@@ -61,6 +62,9 @@ static bool word_is_rule(const char *word, size_t size)
 
 static bool access_check(api_call *c, const char *access)
 {
+    if (strpbrk(access, "\"'\\")) return call_lacks(c, "access strings with quotes or backslashes");
+    if (strlen(access) > ACCESS_MAX)
+        return api_fail(c->e, "InvalidParameterValue", "AccessString is too long.");
     span rest = span_text(access);
     span word;
     while (span_cut(&rest, ' ', &word)) {
@@ -177,7 +181,7 @@ bool api_create_user(api_call *c, json_t **ret)
         return api_fail(c->e, "UserAlreadyExists", "User %s already exists.", id);
     if (strcmp(engine, "redis") != 0 && strcmp(engine, "valkey") != 0)
         return api_fail(c->e, "InvalidParameterValue", "Engine must be redis or valkey.");
-    if (!characters_are(name, NULL, "\"") || strncmp(name, "sandbox-", 8) == 0)
+    if (!characters_are(name, NULL, "\"'\\") || strncmp(name, "sandbox-", 8) == 0)
         return api_fail(c->e, "InvalidParameterValue", "This UserName cannot be used.");
     json_t *u = json_pack("{s:s,s:s,s:s,s:b,s:[],s:s}", "name", name, "engine", engine, "access",
                           call_text(c, "AccessString"), "open", 0, "passwords", "status", "active");
@@ -244,7 +248,8 @@ bool api_modify_user(api_call *c, json_t **ret)
     if (access) text_set(u, "access", access);
     if (more) {
         char whole[2048];
-        (void)snprintf(whole, sizeof whole, "%s %s", text_of(u, "access"), more);
+        (void)snprintf(whole, sizeof whole, "%s %s", text_of(u, "access"), more); /* both fit */
+        if (!access_check(c, whole)) return false;
         text_set(u, "access", whole);
     }
     user_tell(c->s, id);

@@ -81,6 +81,17 @@ def test_what_it_does_not_have_answers_not_implemented_with_its_name(sandbox):
                                                  NumNodeGroups=2), "NotImplemented", "cluster mode")
 
 
+def test_a_presigned_call_is_taken_until_it_is_over(sandbox):
+    api = sandbox.client()
+    url = api.generate_presigned_url("describe_events", HttpMethod="GET", ExpiresIn=60)
+    assert b"<DescribeEventsResult>" in urllib.request.urlopen(url, timeout=20).read()
+    flipped = url[:-1] + ("0" if url[-1] != "0" else "1")
+    for wrong in (flipped, url.replace("X-Amz-Expires=60", "X-Amz-Expires=61")):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(wrong, timeout=20)
+        assert caught.value.code == 403 and b"SignatureDoesNotMatch" in caught.value.read()
+
+
 def test_the_caller_is_told_who_it_is(sandbox):
     identity = sandbox.client("sts").get_caller_identity()
     assert identity["Account"] == "123456789012" and identity["Arn"].endswith(":user/sandbox")
@@ -100,6 +111,8 @@ def test_parameters_are_checked_by_the_table_and_in_force_on_the_engine(sandbox)
         return api.modify_cache_parameter_group(CacheParameterGroupName="tuned", ParameterNameValues=[
             {"ParameterName": name, "ParameterValue": value}])
     refused(lambda: change("maxmemory-policy", "sometimes"), "InvalidParameterValue", "maxmemory-policy", "noeviction")
+    for name, value in (("slowlog-max-len", "many"), ("slowlog-max-len", '1"\nport 1'), ("notify-keyspace-events", "Q")):
+        refused(lambda name=name, value=value: change(name, value), "InvalidParameterValue", name)
     refused(lambda: change("appendonly", "yes"), "InvalidParameterValue", "cannot be modified")
     refused(lambda: change("no-such", "1"), "InvalidParameterValue", "Could not find parameter with name: no-such")
     change("maxmemory-policy", "allkeys-lfu")
@@ -184,6 +197,33 @@ def test_nodes_are_on_loopback_addresses_of_their_own(sandbox, plain):
     addresses = [node["address"] for node in sandbox.cluster(plain)["nodes"]]
     assert len(set(addresses)) == 3 and all(address.startswith("127.") for address in addresses)
     assert sandbox.redis(plain, addresses[1]).role()[0] == "slave"
+
+
+def test_a_client_that_writes_to_a_replica_is_closed_unless_the_parameter_says_no(sandbox):
+    api = sandbox.client()
+    api.create_cache_parameter_group(CacheParameterGroupName="lenient", CacheParameterGroupFamily="valkey8", Description="d")
+    sandbox.create("closing", CacheParameterGroupName="lenient")
+    replica = sandbox.cluster("closing")["nodes"][1]["address"]
+    reader = sandbox.redis("closing", replica, single_connection_client=True)
+    writer = sandbox.redis("closing", replica, single_connection_client=True)
+    name, other = writer.client_id(), reader.client_id()
+
+    def here():
+        return {int(one["id"]) for one in reader.client_list()}
+
+    def refuse():
+        with pytest.raises(redis.exceptions.ReadOnlyError):
+            writer.set("a", "1")
+    wait_until(lambda: refuse() or time.sleep(0.05) or name not in here(), 10 * SLOW, "the end of the connection")
+    assert other in here()
+    api.modify_cache_parameter_group(CacheParameterGroupName="lenient", ParameterNameValues=[
+        {"ParameterName": "close-on-replica-write", "ParameterValue": "no"}])
+    writer = sandbox.redis("closing", replica, single_connection_client=True)
+    name = writer.client_id()
+    for _ in range(20):
+        refuse()
+        time.sleep(0.05)
+    assert name in here()
 
 
 def test_replicas_are_added_and_removed(sandbox):
