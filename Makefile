@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 python := /usr/bin/python3
 seconds ?= 60
 
-.PHONY: all deb setup setup-deb setup-run setup-test setup-lint engines engines-all demo test bench interop matrix fuzz soak big fmt lint docs clean help
+.PHONY: all deb tarball packages twice setup setup-deb setup-tree setup-run setup-test setup-lint engines engines-all demo test bench interop matrix fuzz soak big fmt lint docs clean help
 
 all: setup build/build.ninja ## build/handover
 	@ninja -C build $(if $(V),-v,--quiet)
@@ -20,6 +20,8 @@ setup-test:
 	@tools/setup.sh build run test lint
 setup-deb:
 	@tools/setup.sh build deb
+setup-tree:
+	@tools/setup.sh deb tree
 setup-lint:
 	@tools/setup.sh build lint
 engines:
@@ -65,6 +67,15 @@ lint: setup-lint ## format, clang-tidy, cppcheck, layering, limits
 
 deb: setup-deb all ## build/handover_VERSION_ARCH.deb
 	@tools/deb.sh
+
+tarball: setup-tree ## build/handover-VERSION-linux-x86_64.tar.gz, for any Linux with glibc 2.31 (root)
+	@tools/tarball.sh
+
+packages: setup-test setup-deb setup-tree all engines deb tarball ## the packages tried in trees of bullseye, bookworm and trixie (root)
+	@$(python) -m pytest -p no:cacheprovider -q --tb=short tests/packages
+
+twice: setup-deb setup-tree ## program, package and tarball built twice, elsewhere and otherwise: the same bytes (root)
+	@tools/twice.sh deb tarball
 
 docs: all ## the pages made from the command table
 	@tools/docs.sh

@@ -1,0 +1,178 @@
+"""The packages where they are meant to run: small Debian trees of three releases, entered with chroot.
+
+`make packages` makes the tarball and the .deb and runs this, as root. The program that every helper of the
+integration tests calls is here the one inside the tree; servers and files are outside.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+
+import reader  # noqa: E402
+import test_rdb  # noqa: E402
+import tool  # noqa: E402
+from certificates import Authority  # noqa: E402
+from fill import fill  # noqa: E402
+from servers import ROOT, Server, free_port  # noqa: E402
+
+TREES = ROOT / ".cache" / "trees"
+RELEASES = {"bullseye": "2.31", "bookworm": "2.36", "trixie": "2.41"}  # and their glibc
+OTHER_BUNDLE = "etc/pki/tls/certs/ca-bundle.crt"
+
+
+def run(*command, code=0):
+    done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def inside(tree, *command, code=0):
+    return run(ROOT / "tools" / "tree.sh", "run", tree, *command, code=code)
+
+
+def made(pattern):
+    found = sorted((ROOT / "build").glob(pattern), key=lambda p: p.stat().st_mtime)
+    assert found, f"build/{pattern} is missing; run: make packages"
+    return found[-1]
+
+
+def tree_of(release):
+    run(ROOT / "tools" / "tree.sh", "make", TREES / release, release)
+    return TREES / release
+
+
+def program_in(tree, path, directory):
+    """A program out here that is the one at `path` in there."""
+    script = directory / "handover"
+    script.write_text(f'#!/bin/sh\nexec "{ROOT}/tools/tree.sh" run "{tree}" {path} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+@pytest.fixture(params=RELEASES)
+def unpacked(request, tmp_path, monkeypatch):
+    """The tarball unpacked into /usr/local of a release, as docs/packages.md says; the helpers call it."""
+    tree = tree_of(request.param)
+    run("rm", "-rf", tree / "usr/local", tree / OTHER_BUNDLE)
+    (tree / "usr/local").mkdir()
+    run("tar", "-xzf", made("handover-*-linux-x86_64.tar.gz"), "-C", tree / "usr/local", "--strip-components=1")
+    monkeypatch.setattr(tool, "BIN", program_in(tree, "/usr/local/bin/handover", tmp_path))
+    return tree
+
+
+@pytest.fixture
+def secured(tmp_path):
+    """Two servers that speak TLS to handover, and the authority that signed them."""
+    authority = Authority(tmp_path)
+    signed = authority.sign("server")
+    servers = []
+    for engine in ("redis-7.0", "valkey-8.0"):
+        port = free_port()
+        one = Server(engine, password="a-password", options={
+            "tls-port": port, "tls-cert-file": signed.cert, "tls-key-file": signed.key,
+            "tls-ca-cert-file": authority.cert, "tls-auth-clients": "no"})
+        one.start()
+        servers.append((one, f"rediss://127.0.0.1:{port}"))
+    yield authority, servers
+    for one, _ in servers:
+        one.close()
+
+
+class Side:
+    def __init__(self, server, url):
+        self.server, self.url, self.password = server, url, server.password
+
+
+def test_the_program_needs_nothing_but_an_old_glibc(tmp_path):
+    run("tar", "-xzf", made("handover-*-linux-x86_64.tar.gz"), "-C", tmp_path, "--strip-components=1")
+    program = tmp_path / "bin" / "handover"
+    needed = set(re.findall(r"NEEDED.*\[(.+?)\]", run("readelf", "-dW", program)))
+    assert needed <= {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"}
+    versions = {tuple(map(int, v.split("."))) for v in re.findall(r"GLIBC_([0-9.]+)", run("objdump", "-T", program))}
+    assert max(versions) <= (2, 31), max(versions)
+    files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert files >= {"share/man/man1/handover.1", "share/bash-completion/completions/handover",
+                     "share/zsh/site-functions/_handover", "lib/systemd/system/handover@.service",
+                     "share/doc/handover/LICENSE", "share/doc/handover/libraries/README",
+                     "share/doc/handover/libraries/openssl"}
+    assert "ExecStart=/usr/local/bin/handover " in (tmp_path / "lib/systemd/system/handover@.service").read_text()
+
+
+def test_the_tarball_says_its_version_and_reads_files_in_each_release(unpacked):
+    assert RELEASES[unpacked.name] in inside(unpacked, "/usr/bin/ldd", "--version").splitlines()[0]
+    done = tool.handover("--version")
+    assert done.returncode == tool.DONE, done.stderr
+    assert done.stdout == run(ROOT / "build" / "handover", "--version")
+    for engine in ("redis-7.0", "valkey-9.1"):
+        done = tool.handover("rdb", "info", test_rdb.GOLDEN / f"{engine}.rdb")
+        assert done.returncode == tool.DONE and "databases" in done.stdout.lower(), done.stderr
+        test_rdb.test_every_value_is_written_as_the_engine_itself_answers_it(engine)
+
+
+def test_the_tarball_moves_over_tls_in_each_release(unpacked, secured):
+    authority, ((source, source_url), (target, target_url)) = secured
+    fill(source, 5_000)
+    options = ["--source-ca", authority.cert, "--target-ca", authority.cert]
+    with tool.Migration(Side(source, source_url), Side(target, target_url), options) as move:
+        move.start()
+        move.wait_caught_up()
+        found = reader.compare(source, target, held_allowed=True)
+        assert found == [], reader.show(found)
+        done = move.command("cutover")
+        assert done.returncode == tool.DONE, done.stderr
+        assert move.wait_exit() == tool.DONE, move.log()
+
+
+def test_the_tarball_trusts_what_the_system_trusts(unpacked, secured):
+    """Debian's folder of certificates and the one file of Red Hat's family; without either nobody is trusted."""
+    authority, ((source, url), _) = secured
+    words = ("audit", "--source", url)
+    done = tool.handover(*words, source=source)
+    assert done.returncode == tool.SOURCE and "certificate" in done.stderr, done.stderr
+    bundle = unpacked / OTHER_BUNDLE
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    bundle.write_bytes(authority.cert.read_bytes())
+    done = tool.handover(*words, source=source)
+    assert done.returncode in (tool.DONE, tool.FINDINGS), done.stderr
+    bundle.unlink()
+    folder = unpacked / "etc/ssl/certs"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = run("openssl", "x509", "-hash", "-noout", "-in", authority.cert).strip() + ".0"
+    try:
+        (folder / name).write_bytes(authority.cert.read_bytes())
+        done = tool.handover(*words, source=source)
+        assert done.returncode in (tool.DONE, tool.FINDINGS), done.stderr
+    finally:
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_the_deb_installs_starts_no_service_and_goes_without_a_trace(release, tmp_path, monkeypatch):
+    tree = tree_of(release)
+    inside(tree, "/usr/bin/env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c",
+           f"apt-get -q update && apt-get -q -y --no-install-recommends install {made('handover_*.deb')}")
+    try:
+        monkeypatch.setattr(tool, "BIN", program_in(tree, "/usr/bin/handover", tmp_path))
+        assert tool.handover("--version").stdout == run(ROOT / "build" / "handover", "--version")
+        test_rdb.test_every_value_is_written_as_the_engine_itself_answers_it("redis-7.0")
+        listed = inside(tree, "/usr/bin/dpkg", "-L", "handover").split()
+        for path in ("/usr/share/man/man1/handover.1.gz", "/usr/share/bash-completion/completions/handover",
+                     "/usr/share/zsh/vendor-completions/_handover", "/usr/lib/systemd/system/handover@.service"):
+            assert path in listed and (tree / path[1:]).is_file()
+        assert inside(tree, "/usr/bin/dpkg", "--verify", "handover") == ""
+        units = tree / "etc/systemd/system"
+        assert not units.exists() or not [p for p in units.rglob("handover*")]
+    finally:
+        inside(tree, "/usr/bin/dpkg", "--purge", "handover")
+    left = [p for p in listed if (tree / p[1:]).is_file()]
+    assert left == []
+
+
+def test_nothing_stays_mounted():
+    assert not [line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines() if str(TREES) in line]
