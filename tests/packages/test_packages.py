@@ -174,5 +174,34 @@ def test_the_deb_installs_starts_no_service_and_goes_without_a_trace(release, tm
     assert left == []
 
 
+@pytest.fixture
+def buildah(tmp_path):
+    """buildah(...) with images of its own; nothing is pulled from elsewhere, nothing is kept."""
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    store = ["--root", tmp_path / "images", "--runroot", tmp_path / "running", "--storage-driver", "vfs"]
+    yield lambda command, *more: run("buildah", *store, command, *more)
+    run("rm", "-rf", tmp_path / "images", tmp_path / "running")
+
+
+def test_the_containerfile_builds_an_image_whose_user_has_no_rights(buildah, tmp_path):
+    """The base image is a tree from Debian's archive under the name of Debian's own image."""
+    policy = ["--signature-policy", tmp_path / "policy.json"]
+    run("tar", "--exclude=./proc/*", "--exclude=./dev/*", "--exclude=./usr/local/*", "-C", tree_of("bookworm"), "-cf", tmp_path / "base.tar", ".")
+    base = buildah("from", "scratch").strip()
+    buildah("add", "-q", base, tmp_path / "base.tar", "/")
+    buildah("commit", "-q", *policy, base, "docker.io/library/debian:bookworm-slim")
+    run("git", "clone", "-q", ROOT, tmp_path / "source")
+    buildah("bud", "--isolation", "chroot", "--pull-never", *policy, "-t", "handover", "-f", tmp_path / "source/Containerfile",
+            tmp_path / "source")
+    image = buildah("from", "--pull-never", *policy, "localhost/handover").strip()
+    inside_it = ("run", "--isolation", "chroot", image, "--")
+    assert buildah(*inside_it, "handover", "--version").startswith("handover ")
+    assert buildah(*inside_it, "sh", "-c", "id -u; pwd; touch /work/file && rm /work/file && echo written").split() == \
+        ["10001", "/work", "written"]
+    assert "refused" in buildah(*inside_it, "sh", "-c", "touch /usr/bin/file 2>/dev/null || echo refused")
+    assert "[handover]" in buildah("inspect", "--format", "{{.OCIv1.Config.Entrypoint}}", image)
+
+
 def test_nothing_stays_mounted():
     assert not [line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines() if str(TREES) in line]
