@@ -47,7 +47,8 @@ build_jansson() { with_cmake . -DJANSSON_BUILD_DOCS=OFF -DJANSSON_EXAMPLES=OFF -
 build_libyaml() { with_configure; }
 build_libisal() { with_configure; }
 build_xxhash() {
-    make PREFIX=/deps libxxhash.a libxxhash.pc
+    make libxxhash.a libxxhash.pc
+    sed -i 's|^prefix=.*|prefix=/deps|' libxxhash.pc
     install -m 644 libxxhash.a /deps/lib
     install -m 644 xxhash.h xxh3.h /deps/include
     install -m 644 libxxhash.pc /deps/lib/pkgconfig
@@ -77,10 +78,15 @@ if [ "${1-}" = one ]; then
     "build_$2"
     exit
 fi
-recipes=$(cksum <"$0")
+# What decides how a library comes out: the flags above, and its own function.
+recipe() {
+    awk -v start="^build_$1\\(\\)" '/^# One function a library/ { common = 1 } !common || mine
+        $0 ~ start { mine = 1; print } mine && /(^|; )}$/ { exit }' "$0" | cksum
+}
 for name; do
     version=$(awk -v name="$name" '$1 == name { print $2 }' /build/versions)
-    [ "$(cat "/deps/built/$name" 2>/dev/null || true)" != "$version $recipes" ] || continue
+    recipe=$(recipe "$name")
+    [ "$(cat "/deps/built/$name" 2>/dev/null || true)" != "$version $recipe" ] || continue
     echo "libraries: $name $version"
     rm -rf "/deps/built/$name" /build/work
     cp -a "/build/sources/$name" /build/work
@@ -89,5 +95,5 @@ for name; do
         echo "error: '$name' $version could not be built; the whole log is /build/$name.log of the tree" >&2
         exit 1
     fi
-    echo "$version $recipes" >"/deps/built/$name"
+    echo "$version $recipe" >"/deps/built/$name"
 done
