@@ -197,8 +197,8 @@ def test_the_containerfile_builds_an_image_whose_user_has_no_rights(buildah, tmp
     image = buildah("from", "--pull-never", *policy, "localhost/handover").strip()
     inside_it = ("run", "--isolation", "chroot", image, "--")
     assert buildah(*inside_it, "handover", "--version").startswith("handover ")
-    assert buildah(*inside_it, "sh", "-c", "id -u; pwd; touch /work/file && rm /work/file && echo written").split() == \
-        ["10001", "/work", "written"]
+    assert buildah(*inside_it, "sh", "-c", "id -u; pwd; touch /moves/file && rm /moves/file && echo written").split() == \
+        ["10001", "/moves", "written"]
     assert "refused" in buildah(*inside_it, "sh", "-c", "touch /usr/bin/file 2>/dev/null || echo refused")
     assert "[handover]" in buildah("inspect", "--format", "{{.OCIv1.Config.Entrypoint}}", image)
 
