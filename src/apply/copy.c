@@ -69,9 +69,10 @@ commands_add(apply_context *x, group *g, const copy_item *i, unsigned item, span
     return good;
 }
 
-static bool elements_write(const rdb_payload *p, span key, int64_t expiry, buf *out, err *e)
+static bool elements_write(
+    const rdb_payload *p, span key, int64_t expiry, const value_fields *fields, buf *out, err *e)
 {
-    value_writer *w = value_writer_new(p->type, key, expiry);
+    value_writer *w = value_writer_new(p->type, key, expiry, fields);
     cursor in = cursor_of(p->value);
     step got = STEP_MORE;
     size_t commands = 1;
@@ -96,7 +97,9 @@ static bool item_write(apply_context *x, copy_item *i, int64_t hold_until_ms, bu
     int64_t expiry = i->expires_at_ms < 0 ? -1 : hold_expiry(i->expires_at_ms, hold_until_ms);
     bool good = rdb_payload_open(i->payload, &p, &e);
     if (good && (i->elements || !value_is_taken(p.type, x->options->target_rdb_version))) {
-        good = elements_write(&p, i->key->key, expiry, out, &e);
+        const value_fields fields = {.carried = x->options->fields_expire,
+                                     .hold_until_ms = hold_until_ms};
+        good = elements_write(&p, i->key->key, expiry, &fields, out, &e);
     } else if (good) {
         value_item v = {.type = p.type,
                         .key = i->key->key,

@@ -410,7 +410,8 @@ bool link_release_far(sync_link *l, engine *target, int64_t guard_ms, release_re
 
 bool link_release_near(sync_link *l, engine *target, int64_t guard_ms, release_result *ret, err *e)
 {
-    return near_list_fits(l, e) && release_near_run(&l->shared, target, guard_ms, ret, e);
+    return near_list_fits(l, e) &&
+           release_near_run(&l->shared, target, guard_ms, l->options.fields_expire, ret, e);
 }
 
 bool link_hold_again(sync_link *l, engine *target, release_result *ret, err *e)

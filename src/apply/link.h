@@ -28,6 +28,7 @@ typedef struct {
     target_policy policy;
     bool flush_pass;             /* FLUSHALL, FLUSHDB, SWAPDB are passed on */
     unsigned target_rdb_version; /* of the footers of RESTORE */
+    bool fields_expire;          /* the target knows expiries of hash fields */
     throttle_limits throttle;
     const char *throttle_file; /* while it is there, nothing is written; NULL: none */
     bool full_sync;            /* what the target holds may be wrong: begin a new generation */

@@ -3,7 +3,7 @@
 #include "apply/hold.h"
 #include "resp/command.h"
 
-#define FIELD_EXPIRY "expiries of hash fields are not carried"
+#define FIELD_EXPIRY "the target does not know expiries of hash fields"
 
 /* A command while it is read. */
 typedef struct {
@@ -67,16 +67,111 @@ static bool hgetdel(form *f, err *e)
     return full(f, rest_write(f, "HDEL"), e);
 }
 
-/* HSETEX key [FNX|FXX] [KEEPTTL | PXAT ms and others] FIELDS n field value... A hash whose fields
- * expire is not on the target, so KEEPTTL keeps nothing. */
+/* A time as it is written: absolute, and held when it is near. */
+static bool time_hold(form *f, int64_t at_ms, int64_t *ret, err *e)
+{
+    if (hold_is_held(at_ms)) {
+        return err_set(e, ERR_LIMIT, "an expiry of %" PRId64 " ms since 1970 (after the year 3084)",
+                       at_ms);
+    }
+    *ret = hold_expiry(at_ms, f->t->hold_until_ms);
+    f->result->held = *ret != at_ms;
+    return true;
+}
+
+/* HPEXPIREAT key ms [NX|XX|GT|LT] FIELDS n field..., and its like. NX and XX ask whether a field
+ * has an expiry, which is the same here; GT and LT would compare with a held one. */
+static bool hexpire(form *f, unsigned unit_ms, bool relative, err *e)
+{
+    int64_t at_ms = 0;
+    char number[24];
+    if (!f->t->fields_expire) return aside(f, FIELD_EXPIRY);
+    if (f->count < 6 || !rewrite_time(f->args[2], unit_ms, relative, f->t, &at_ms))
+        return malformed(f, e);
+    f->at = 3;
+    if (word_is(f, "GT") || word_is(f, "LT"))
+        return aside(f, "GT and LT decide field by field, and would compare with a held expiry");
+    if (word_is(f, "NX") || word_is(f, "XX")) f->at++;
+    if (!list_begin(f, "FIELDS", 1)) return malformed(f, e);
+    if (!time_hold(f, at_ms, &at_ms, e)) return false;
+    (void)snprintf(number, sizeof number, "%" PRId64, at_ms);
+    bool fits = resp_begin(f->out, f->count) && resp_arg_text(f->out, "HPEXPIREAT") &&
+                resp_arg(f->out, f->args[1]) && resp_arg_text(f->out, number);
+    for (size_t i = 3; i < f->count && fits; i++)
+        fits = resp_arg(f->out, f->args[i]);
+    return full(f, fits, e);
+}
+
+static bool hexpire_s(form *f, err *e)
+{
+    return hexpire(f, 1000, true, e);
+}
+
+static bool hexpireat_s(form *f, err *e)
+{
+    return hexpire(f, 1000, false, e);
+}
+
+static bool hexpire_ms(form *f, err *e)
+{
+    return hexpire(f, 1, true, e);
+}
+
+static bool hexpireat_ms(form *f, err *e)
+{
+    return hexpire(f, 1, false, e);
+}
+
+/* HPERSIST key FIELDS n field... */
+static bool hpersist(form *f, err *e)
+{
+    if (!f->t->fields_expire) return aside(f, FIELD_EXPIRY);
+    f->at = 2;
+    return full(f, rest_write(f, "HPERSIST"), e);
+}
+
+/* One row: an option that gives a time, of HSETEX and MSETEX. */
+static const struct {
+    const char *name;
+    unsigned unit_ms;
+    bool relative;
+} times[] = {{"EX", 1000, true}, {"PX", 1, true}, {"EXAT", 1000, false}, {"PXAT", 1, false}};
+
+/* The time of the option at the present place; the place moves to its last argument. */
+static bool time_read(form *f, int64_t *ret, err *e)
+{
+    size_t i = 0;
+    while (i < COUNT_OF(times) && !word_is(f, times[i].name))
+        i++;
+    if (i == COUNT_OF(times) || ++f->at >= f->count ||
+        !rewrite_time(f->args[f->at], times[i].unit_ms, times[i].relative, f->t, ret))
+        return malformed(f, e);
+    return time_hold(f, *ret, ret, e);
+}
+
+/* HSETEX key [FNX|FXX] [KEEPTTL | PXAT ms and others] FIELDS n field value... Where no field
+ * expires KEEPTTL keeps nothing. */
 static bool hsetex(form *f, err *e)
 {
+    int64_t at_ms = -1;
+    bool keeps = false;
     for (f->at = 2; f->at < f->count && !word_is(f, "FIELDS"); f->at++) {
-        if (word_is(f, "FNX") || word_is(f, "FXX") || word_is(f, "KEEPTTL")) continue;
-        return aside(f, FIELD_EXPIRY);
+        if (word_is(f, "FNX") || word_is(f, "FXX")) continue; /* it happened */
+        keeps = keeps || word_is(f, "KEEPTTL");
+        if (word_is(f, "KEEPTTL")) continue;
+        if (!f->t->fields_expire) return aside(f, FIELD_EXPIRY);
+        if (!time_read(f, &at_ms, e)) return false;
     }
+    size_t list = f->at;
     if (!list_begin(f, "FIELDS", 2)) return malformed(f, e);
-    return full(f, rest_write(f, "HSET"), e);
+    if (at_ms < 0 && !(keeps && f->t->fields_expire)) return full(f, rest_write(f, "HSET"), e);
+    bool fits = resp_begin(f->out, 2 + (at_ms < 0 ? 1U : 2U) + f->count - list) &&
+                resp_arg_text(f->out, "HSETEX") && resp_arg(f->out, f->args[1]) &&
+                resp_arg_text(f->out, at_ms < 0 ? "KEEPTTL" : "PXAT") &&
+                (at_ms < 0 || resp_arg_i64(f->out, at_ms));
+    for (size_t i = list; i < f->count && fits; i++)
+        fits = resp_arg(f->out, f->args[i]);
+    return full(f, fits, e);
 }
 
 /* The expiry of an MSETEX, behind its pairs. */
@@ -87,29 +182,12 @@ typedef struct {
 
 static bool pairs_expiry_read(form *f, pairs_expiry *ret, err *e)
 {
-    static const struct {
-        const char *name;
-        unsigned unit_ms;
-        bool relative;
-    } times[] = {{"EX", 1000, true}, {"PX", 1, true}, {"EXAT", 1000, false}, {"PXAT", 1, false}};
     *ret = (pairs_expiry){.at_ms = -1};
     for (; f->at < f->count; f->at++) {
-        size_t i = 0;
         if (word_is(f, "NX") || word_is(f, "XX")) continue; /* it happened */
         ret->keeps = ret->keeps || word_is(f, "KEEPTTL");
         if (word_is(f, "KEEPTTL")) continue;
-        while (i < COUNT_OF(times) && !word_is(f, times[i].name))
-            i++;
-        int64_t at_ms = 0;
-        if (i == COUNT_OF(times) || ++f->at == f->count ||
-            !rewrite_time(f->args[f->at], times[i].unit_ms, times[i].relative, f->t, &at_ms))
-            return malformed(f, e);
-        if (hold_is_held(at_ms)) {
-            return err_set(e, ERR_LIMIT,
-                           "an expiry of %" PRId64 " ms since 1970 (after the year 3084)", at_ms);
-        }
-        ret->at_ms = hold_expiry(at_ms, f->t->hold_until_ms);
-        f->result->held = ret->at_ms != at_ms;
+        if (!time_read(f, &ret->at_ms, e)) return false;
     }
     return true;
 }
@@ -206,8 +284,10 @@ static const struct {
     const char *name;
     bool (*write)(form *f, err *e);
 } forms[] = {
-    {"HGETDEL", hgetdel}, {"HSETEX", hsetex}, {"MSETEX", msetex},
-    {"XADD", xadd},       {"XDELEX", xdelex},
+    {"HEXPIRE", hexpire_s}, {"HEXPIREAT", hexpireat_s}, {"HGETDEL", hgetdel},
+    {"HPERSIST", hpersist}, {"HPEXPIRE", hexpire_ms},   {"HPEXPIREAT", hexpireat_ms},
+    {"HSETEX", hsetex},     {"MSETEX", msetex},         {"XADD", xadd},
+    {"XDELEX", xdelex},
 };
 
 bool recast(

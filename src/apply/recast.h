@@ -1,7 +1,8 @@
 /* apply/recast.h: commands of newer engines as commands that every target has. Pure.
  *
- * What no command of an older engine says (a hash field's expiry) is not written: the key is set
- * aside, and somebody decides. Forms: streams of redis 8.6 and valkey 9.1. */
+ * What no command of an older engine says is not written: the key is set aside, and somebody
+ * decides. Expiries of hash fields are held as those of keys (apply/rewrite.h); a target without
+ * them does not get them. Forms: streams of redis 8.6 and valkey 9.1. */
 #pragma once
 #include "apply/rewrite.h"
 

@@ -1,6 +1,7 @@
 #include "apply/release.h"
 
 #include "apply/hold.h"
+#include "apply/release_fields.h"
 #include "base/clock.h"
 #include "engine/scan.h"
 
@@ -96,17 +97,21 @@ static bool expiries_ask(pass *p, size_t count, const reply *keys, bool *ret_nee
     return true;
 }
 
+static bool in_time(const pass *p, err *e)
+{
+    if (!p->deadline_ns || deadline_left_ms(p->deadline_ns) > 0) return true;
+    err_set(e, ERR_TIMEOUT, "the pass over held expiries takes longer than is safe");
+    err_blame(e, SIDE_TARGET);
+    return err_hint(e, "the target answers too slowly for a cutover just now");
+}
+
 static bool batch_pass(void *arg, unsigned db, size_t count, const reply *keys, err *e)
 {
     pass *p = arg;
     CLEANUP(mem_free_at) bool *needed = mem_alloc(count * sizeof *needed);
     span spans[SCRIPT_KEYS_MAX];
     size_t n = 0;
-    if (p->deadline_ns && deadline_left_ms(p->deadline_ns) == 0) {
-        err_set(e, ERR_TIMEOUT, "the pass over held expiries takes longer than is safe");
-        err_blame(e, SIDE_TARGET);
-        return err_hint(e, "the target answers too slowly for a cutover just now");
-    }
+    if (!in_time(p, e)) return false;
     if (count > 0 && !expiries_ask(p, count, keys, needed, e)) return false;
     for (size_t i = 0; i < count; i++) {
         if (needed[i]) spans[n++] = keys[i].text;
@@ -118,30 +123,59 @@ static bool batch_pass(void *arg, unsigned db, size_t count, const reply *keys, 
     return true;
 }
 
+/* The same for the fields of hashes. */
+static bool fields_run(pass *p, unsigned db, size_t count, const span *keys, err *e)
+{
+    CLEANUP(mem_free_at) bool *holds = mem_alloc(count * sizeof *holds);
+    fields_pass f = {.mode = p->mode, .limit_ms = p->limit_ms, .ret_key_holds = holds};
+    if (!release_fields(p->target, &f, count, keys, e)) return false;
+    p->result.released += f.released;
+    p->result.held += f.held;
+    for (size_t i = 0; i < count && p->list; i++)
+        if (holds[i]) link_shared_near_add(p->list, db, keys[i]);
+    return true;
+}
+
+static bool fields_batch_pass(void *arg, unsigned db, size_t count, const reply *keys, err *e)
+{
+    pass *p = arg;
+    CLEANUP(mem_free_at) span *spans = mem_alloc(count * sizeof *spans);
+    for (size_t i = 0; i < count; i++)
+        spans[i] = keys[i].text;
+    return in_time(p, e) && (count == 0 || fields_run(p, db, count, spans, e));
+}
+
+/* All keys, and all fields where the target says there are some that expire. */
+static bool pass_run(pass *p, release_result *ret, err *e)
+{
+    if (!scan_batches(p->target, SCAN_EXPIRING, batch_pass, p, e) ||
+        !scan_batches(p->target, SCAN_FIELDS_EXPIRING, fields_batch_pass, p, e))
+        return false;
+    *ret = p->result;
+    return true;
+}
+
 bool release_sweep(engine *target, bool only_count, release_result *ret, err *e)
 {
     /* INT64_MIN would lose digits in Lua: no real time is at or before 0. */
     pass p = {.target = target, .mode = only_count ? "count" : "release", .limit_ms = 0};
-    if (!scan_batches_expiring(target, batch_pass, &p, e)) return false;
-    *ret = p.result;
-    return true;
+    return pass_run(&p, ret, e);
 }
 
 bool release_far_run(link_shared *s, engine *target, int64_t guard_ms, release_result *ret, err *e)
 {
-    pass p = {
-        .target = target, .list = s, .mode = "release", .limit_ms = clock_wall_ms() + guard_ms};
-    if (!scan_batches_expiring(target, batch_pass, &p, e)) return false;
-    *ret = p.result;
-    return true;
+    pass p = {.target = target,
+              .list = s,
+              .mode = "release",
+              .limit_ms = clock_wall_ms() + guard_ms,
+              .deadline_ns = deadline_in_ms(guard_ms / 3)};
+    return pass_run(&p, ret, e);
 }
 
 bool release_hold_run(engine *target, int64_t horizon_ms, release_result *ret, err *e)
 {
     pass p = {.target = target, .mode = "hold", .limit_ms = clock_wall_ms() + horizon_ms};
-    if (!scan_batches_expiring(target, batch_pass, &p, e)) return false;
-    *ret = p.result;
-    return true;
+    return pass_run(&p, ret, e);
 }
 
 static bool select_db(engine *target, unsigned db, err *e)
@@ -211,7 +245,12 @@ static bool plain_release(pass *p, size_t count, const span *keys, err *e)
 }
 
 /* Takes the list, works through it, and lists again what stays held. guard_ms 0: the last pass. */
-bool release_near_run(link_shared *s, engine *target, int64_t guard_ms, release_result *ret, err *e)
+bool release_near_run(link_shared *s,
+                      engine *target,
+                      int64_t guard_ms,
+                      bool fields_expire,
+                      release_result *ret,
+                      err *e)
 {
     size_t count = 0;
     near_key *keys = near_take(s, &count);
@@ -230,7 +269,8 @@ bool release_near_run(link_shared *s, engine *target, int64_t guard_ms, release_
             n++;
         }
         done = (!first || select_db(target, db, e)) &&
-               (guard_ms ? script_run(&p, db, n, spans, e) : plain_release(&p, n, spans, e));
+               (guard_ms ? script_run(&p, db, n, spans, e) : plain_release(&p, n, spans, e)) &&
+               (!fields_expire || fields_run(&p, db, n, spans, e));
         at += n;
     }
     for (size_t i = 0; i < count; i++) {

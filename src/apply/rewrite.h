@@ -14,6 +14,7 @@
 typedef struct {
     int64_t received_ms;   /* when the receiver read it, by the source's clock */
     int64_t hold_until_ms; /* expiries not later than this are held */
+    bool fields_expire;    /* the target knows expiries of hash fields */
 } rewrite_times;
 
 typedef struct {

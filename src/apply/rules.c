@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 
-#define FIELD_EXPIRY "expiries of hash fields are not carried"
 #define VECTOR_SET "vector sets are not known there"
 #define NATIVE_REDIS_8_6 13
 
@@ -20,12 +19,12 @@ static const rule rules[] = {
     {.name = "FLUSHALL", .kind = RULE_FLUSH},
     {.name = "FLUSHDB", .kind = RULE_FLUSH},
     {.name = "FUNCTION", .kind = RULE_FUNCTION},
-    {.name = "HEXPIRE", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
-    {.name = "HEXPIREAT", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
+    {.name = "HEXPIRE", .kind = RULE_RECAST},
+    {.name = "HEXPIREAT", .kind = RULE_RECAST},
     {.name = "HGETDEL", .kind = RULE_RECAST},
-    {.name = "HPERSIST", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
-    {.name = "HPEXPIRE", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
-    {.name = "HPEXPIREAT", .kind = RULE_ASIDE, .why = FIELD_EXPIRY},
+    {.name = "HPERSIST", .kind = RULE_RECAST},
+    {.name = "HPEXPIRE", .kind = RULE_RECAST},
+    {.name = "HPEXPIREAT", .kind = RULE_RECAST},
     {.name = "HSETEX", .kind = RULE_RECAST},
     {.name = "MOVE", .kind = RULE_PASS, .must_change = true, .new_name = 1},
     {.name = "MSETEX", .kind = RULE_RECAST},

@@ -281,7 +281,9 @@ static bool value_chunks_begin(snapshot *s, bool whole, err *e)
     int64_t expiry = -1;
     if (!expiry_to_write(s, &expiry, e) || !batch_send(s, e)) return false;
     if (!select_for_item(s)) return err_set(e, ERR_LIMIT, "no room for a SELECT");
-    s->value = value_writer_new(s->item.type, item_key(s), expiry);
+    const value_fields fields = {.carried = s->x->options->fields_expire,
+                                 .hold_until_ms = clock_wall_ms() + s->x->options->hold_horizon_ms};
+    s->value = value_writer_new(s->item.type, item_key(s), expiry, &fields);
     s->walked = s->at;
     s->walk_ended = whole;
     s->at = s->value_at;

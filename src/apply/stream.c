@@ -3,8 +3,10 @@
 #include "apply/copy.h"
 #include "apply/group.h"
 #include "apply/recast.h"
+#include "apply/value.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "rdb/payload.h"
 #include "rdb/types.h"
 
 #define WANT_FIRST ((size_t)1024 * 1024)
@@ -202,7 +204,8 @@ static rewrite_times times_now(const stream *s, const stream_command *c)
 {
     int64_t horizon = s->mode == HOLD_NEAR ? s->guard_ms : s->x->options->hold_horizon_ms;
     return (rewrite_times){.received_ms = time_of(s, c->end) + s->x->options->source_skew_ms,
-                           .hold_until_ms = clock_wall_ms() + horizon};
+                           .hold_until_ms = clock_wall_ms() + horizon,
+                           .fields_expire = s->x->options->fields_expire};
 }
 
 static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e)
@@ -237,6 +240,19 @@ static bool aside_note(stream *s, const stream_command *c, group *g, const char 
     g->asides++;
     g->dropped++;
     return true;
+}
+
+/* A RESTORE of the source's own that brings a hash whose fields may expire: they cannot be held in
+ * the bytes. */
+static bool restore_add(stream *s, const stream_command *c, group *g, err *e)
+{
+    rdb_payload p;
+    err ignored;
+    bool opened = s->command.arg_count > 3 &&
+                  rdb_payload_open(resp_command_arg(&s->command, c->start, 3), &p, &ignored);
+    if (opened && value_fields_may_expire(p.type))
+        return aside_note(s, c, g, "it brings a hash with expiries of fields, which are not held");
+    return command_rewrite(s, c, g, e);
 }
 
 /* Every command in `wire`. */
@@ -318,9 +334,10 @@ static bool command_add(stream *s, const stream_command *c, group *g, err *e)
         return command_rewrite(s, c, g, e);
     case RULE_SETEX:
     case RULE_EXPIRE:
-    case RULE_RESTORE:
     case RULE_FUNCTION:
         return command_rewrite(s, c, g, e);
+    case RULE_RESTORE:
+        return restore_add(s, c, g, e);
     case RULE_SELECT:
         return select_follow(s, c, e);
     case RULE_FLUSH:

@@ -9,10 +9,14 @@ static bool full(err *e, span key)
     return err_set(e, ERR_LIMIT, "no room to send key '%s'", span_show(key).text);
 }
 
+bool value_fields_may_expire(const rdb_type *type)
+{
+    return type->kind == RDB_KIND_HASH && type->number >= RDB_TYPE_DIVERGES;
+}
+
 bool value_is_taken(const rdb_type *type, unsigned target_rdb_version)
 {
-    bool fields_expire = type->kind == RDB_KIND_HASH && type->number >= RDB_TYPE_DIVERGES;
-    return !fields_expire && rdb_type_is_loaded(type, target_rdb_version);
+    return !value_fields_may_expire(type) && rdb_type_is_loaded(type, target_rdb_version);
 }
 
 bool value_is_plain(const value_item *v, rdb_decimal *number, span *ret)

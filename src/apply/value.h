@@ -28,6 +28,8 @@ typedef struct {
     unsigned rdb_version;  /* of the target */
 } value_item;
 
+/* Whether it is a hash of a form that has room for expiries of fields. */
+bool value_fields_may_expire(const rdb_type *type);
 /* Whether a target of that RDB version takes a value of this type as the file has it. Not so: newer
  * types, and hashes that may have fields with an expiry (those must not be written by RESTORE). */
 bool value_is_taken(const rdb_type *type, unsigned target_rdb_version);
@@ -39,13 +41,21 @@ bool value_is_plain(const value_item *v, rdb_decimal *number, span *ret) MUST_CH
 /* One command. ERR_LIMIT: the buffer is full. */
 bool value_write(const value_item *v, buf *out, err *e) MUST_CHECK;
 
+/* What becomes of the expiries of hash fields: written, held up to a time (apply/hold.h); or,
+ * where the target does not know them, not carried. */
+typedef struct {
+    bool carried;
+    int64_t hold_until_ms;
+} value_fields;
+
 typedef struct value_writer value_writer;
-value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms);
+value_writer *
+value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms, const value_fields *fields);
 void value_writer_free(value_writer *w);
 /* Reads from the value's first byte on and writes at most VALUE_COMMANDS_MAX commands.
  * STEP_MORE: again, with more bytes if nothing was written. STEP_DONE: the value is complete.
  * STEP_BAD with ERR_STATE or ERR_LIMIT: the bytes are good, but cannot be carried this way (a
- * hash field with an expiry). */
+ * hash field with an expiry, to a target that does not know them). */
 step value_writer_step(value_writer *w, cursor *in, buf *out, size_t *ret_commands, err *e)
     MUST_CHECK;
 /* Takes back what was written of it. */

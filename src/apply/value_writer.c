@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 
+#include "apply/hold.h"
 #include "base/mem.h"
 #include "rdb/decode.h"
 #include "resp/command.h"
@@ -20,6 +21,7 @@ struct value_writer {
     const rdb_type *type;
     buf key;
     int64_t expires_at_ms;
+    value_fields fields;
     enum { WRITER_BEGIN, WRITER_ELEMENTS, WRITER_EXPIRY, WRITER_END } at;
     /* The command being collected: its arguments behind name and key. */
     const char *verb;
@@ -31,13 +33,15 @@ struct value_writer {
     uint64_t entries;
 };
 
-value_writer *value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms)
+value_writer *
+value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms, const value_fields *fields)
 {
     value_writer *w = mem_alloc(sizeof *w);
     rdb_decode_limits limits = {.blob_max = BLOB_MAX, .pending_max = PENDING_MAX};
     w->decoder = rdb_decoder_new(&limits);
     w->type = type;
     w->expires_at_ms = expires_at_ms;
+    w->fields = *fields;
     w->key = buf_of(RESP_BULK_MAX);
     w->args = buf_of(2 * RESP_BULK_MAX);
     w->piece = buf_of(RESP_BULK_MAX);
@@ -200,12 +204,26 @@ static bool scored_append(value_writer *w, const rdb_element *v, buf *out, size_
     return element_append(w, "ZADD", 2, args, out, commands, e);
 }
 
-/* A field that expires would do so on the target by itself, also where the source renews it. */
+/* HSETEX key PXAT ms FIELDS 1 field value */
+static bool
+expiring_field(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
+{
+    if (!w->fields.carried)
+        return err_set(e, ERR_STATE, "the target does not know expiries of hash fields");
+    if (hold_is_held(v->expires_at_ms)) {
+        return err_set(e, ERR_LIMIT, "a field expires after the year 3084, which cannot be held");
+    }
+    int64_t at_ms = hold_expiry(v->expires_at_ms, w->fields.hold_until_ms);
+    bool fits = alone_begin(w, "HSETEX", out, commands, e) && chunk_text(w, "PXAT") &&
+                chunk_text(w, "%" PRId64, at_ms) && chunk_text(w, "FIELDS") && chunk_text(w, "1") &&
+                chunk_arg(w, v->text) && chunk_arg(w, v->value);
+    return (fits || full(w, e)) && chunk_close(w, out, commands, e);
+}
+
 static bool field_append(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
 {
     const span pair[] = {v->text, v->value};
-    if (v->expires_at_ms >= 0)
-        return err_set(e, ERR_STATE, "expiries of hash fields are not carried");
+    if (v->expires_at_ms >= 0) return expiring_field(w, v, out, commands, e);
     return element_append(w, "HSET", 2, pair, out, commands, e);
 }
 

@@ -88,3 +88,23 @@ engine_version_text engine_version_show(const engine_version *v)
                    v->product == ENGINE_VALKEY ? "valkey" : "redis", v->major, v->minor, v->patch);
     return out;
 }
+
+bool engine_version_expires_fields(const engine_version *v)
+{
+    return engine_version_at_least(v, v->product == ENGINE_REDIS ? 8 : 9, 0);
+}
+
+uint64_t info_fields_expiring(span keyspace_line)
+{
+    static const char *const names[] = {"subexpiry",
+                                        "keys_with_volatile_items"}; /* redis, valkey */
+    span number;
+    uint64_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (!info_part(keyspace_line, names[i], &number)) continue;
+        while (number.size && number.at[number.size - 1] < '0')
+            number.size--; /* the end of the line */
+        if (span_to_u64(number, &count)) return count;
+    }
+    return 0;
+}

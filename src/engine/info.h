@@ -20,6 +20,11 @@ typedef struct {
 /* From INFO server. ERR_FORMAT when it names no version. */
 bool engine_version_read(span info, engine_version *ret, err *e) MUST_CHECK;
 bool engine_version_at_least(const engine_version *v, unsigned major, unsigned minor);
+/* Fields of a hash may have expiries of their own, and HSETEX writes them: redis 8.0, valkey 9.0.
+ */
+bool engine_version_expires_fields(const engine_version *v);
+/* How many hashes have such fields, by a line of INFO keyspace; 0: none, or it does not say. */
+uint64_t info_fields_expiring(span keyspace_line);
 /* "redis 7.0.15", "valkey 8.0.1" */
 typedef struct {
     char text[48];

@@ -1,19 +1,22 @@
 #include "engine/scan.h"
 
+#include "engine/info.h"
+
 #define SCAN_COUNT "1000"
 #define DATABASES_MAX 1024
 
 /* A line of INFO keyspace: "db0:keys=90000,expires=16200,avg_ttl=0". */
-static bool line_wanted(span line, bool expiring)
+static bool line_wanted(span line, scan_what what)
 {
     size_t at = 0;
-    if (!expiring) return true;
+    if (what == SCAN_ALL) return true;
+    if (what == SCAN_FIELDS_EXPIRING) return info_fields_expiring(line) > 0;
     return span_find(line, span_text("expires="), &at) &&
            !span_starts(span_tail(line, at), "expires=0,");
 }
 
 static bool
-databases_find(engine *s, bool expiring, unsigned *ret, size_t max, size_t *ret_count, err *e)
+databases_find(engine *s, scan_what what, unsigned *ret, size_t max, size_t *ret_count, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     span info;
@@ -23,7 +26,7 @@ databases_find(engine *s, bool expiring, unsigned *ret, size_t max, size_t *ret_
     while (span_cut(&info, '\n', &line)) {
         span name;
         uint64_t db = 0;
-        if (!span_starts(line, "db") || !line_wanted(line, expiring)) continue;
+        if (!span_starts(line, "db") || !line_wanted(line, what)) continue;
         if (!span_cut(&line, ':', &name)) continue;
         if (!span_to_u64(span_tail(name, 2), &db) || count == max) continue;
         ret[count++] = (unsigned)db;
@@ -34,10 +37,11 @@ databases_find(engine *s, bool expiring, unsigned *ret, size_t max, size_t *ret_
 
 bool scan_databases(engine *s, unsigned *ret, size_t max, size_t *ret_count, err *e)
 {
-    return databases_find(s, false, ret, max, ret_count, e);
+    return databases_find(s, SCAN_ALL, ret, max, ret_count, e);
 }
 
-static bool database_walk(engine *s, unsigned db, scan_batch *each, void *arg, err *e)
+static bool
+database_walk(engine *s, unsigned db, scan_what what, scan_batch *each, void *arg, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     char number[16];
@@ -47,7 +51,9 @@ static bool database_walk(engine *s, unsigned db, scan_batch *each, void *arg, e
     if (!engine_ask(s, &memory, &r, e, "SELECT", number)) return false;
     do {
         arena_clear(&memory);
-        if (!engine_ask(s, &memory, &r, e, "SCAN", cursor_text, "COUNT", SCAN_COUNT)) return false;
+        const char *const args[] = {"SCAN", cursor_text, "COUNT", SCAN_COUNT, "TYPE", "hash"};
+        size_t count = COUNT_OF(args) - (what == SCAN_FIELDS_EXPIRING ? 0 : 2);
+        if (!engine_ask_texts(s, &memory, &r, e, count, args)) return false;
         if (r->count != 2 || r->items[0].text.size >= sizeof cursor_text)
             return err_set(e, ERR_FORMAT, "SCAN answered in an unknown form");
         memcpy(cursor_text, r->items[0].text.at, r->items[0].text.size);
@@ -57,24 +63,14 @@ static bool database_walk(engine *s, unsigned db, scan_batch *each, void *arg, e
     return true;
 }
 
-static bool batches_walk(engine *s, bool expiring, scan_batch *each, void *arg, err *e)
+bool scan_batches(engine *s, scan_what what, scan_batch *each, void *arg, err *e)
 {
     unsigned databases[DATABASES_MAX];
     size_t count = 0;
-    if (!databases_find(s, expiring, databases, DATABASES_MAX, &count, e)) return false;
+    if (!databases_find(s, what, databases, DATABASES_MAX, &count, e)) return false;
     for (size_t i = 0; i < count; i++)
-        if (!database_walk(s, databases[i], each, arg, e)) return false;
+        if (!database_walk(s, databases[i], what, each, arg, e)) return false;
     return true;
-}
-
-bool scan_batches(engine *s, scan_batch *each, void *arg, err *e)
-{
-    return batches_walk(s, false, each, arg, e);
-}
-
-bool scan_batches_expiring(engine *s, scan_batch *each, void *arg, err *e)
-{
-    return batches_walk(s, true, each, arg, e);
 }
 
 typedef struct {
@@ -93,5 +89,5 @@ static bool batch_to_keys(void *arg, unsigned db, size_t count, const reply *key
 bool scan_all(engine *s, scan_key *each, void *arg, err *e)
 {
     per_key p = {.each = each, .arg = arg};
-    return scan_batches(s, batch_to_keys, &p, e);
+    return scan_batches(s, SCAN_ALL, batch_to_keys, &p, e);
 }

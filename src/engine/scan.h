@@ -10,7 +10,10 @@ bool scan_all(engine *s, scan_key *each, void *arg, err *e) MUST_CHECK;
 /* The databases that hold keys, in order; at most `max`. */
 bool scan_databases(engine *s, unsigned *ret, size_t max, size_t *ret_count, err *e) MUST_CHECK;
 /* The same batch by batch: one SCAN answer at a time (up to some thousand keys). */
+typedef enum {
+    SCAN_ALL,
+    SCAN_EXPIRING,       /* of databases in which at least one key has an expiry */
+    SCAN_FIELDS_EXPIRING /* hashes, of databases in which the field of one has */
+} scan_what;
 typedef bool scan_batch(void *arg, unsigned db, size_t count, const reply *keys, err *e);
-bool scan_batches(engine *s, scan_batch *each, void *arg, err *e) MUST_CHECK;
-/* The same, but only databases in which at least one key has an expiry. */
-bool scan_batches_expiring(engine *s, scan_batch *each, void *arg, err *e) MUST_CHECK;
+bool scan_batches(engine *s, scan_what what, scan_batch *each, void *arg, err *e) MUST_CHECK;

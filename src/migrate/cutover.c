@@ -23,6 +23,7 @@
 #define GUARD_BASE_MS 10000
 #define GUARD_FAR_MIN_MS 60000
 #define PASS_KEYS_PER_S 100000
+#define PASS_HASHES_PER_S 50000 /* where fields expire */
 /* A verification older than this says little about now. */
 #define VERIFICATION_AGE_MAX_MS (INT64_C(24) * 3600 * 1000)
 
@@ -205,20 +206,19 @@ static int64_t guard_near_ms(const move *m, int64_t lag_ms)
 static bool guard_far_find(move *m, int64_t *ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
-    const reply *r = NULL;
-    uint64_t keys = 0;
-    unsigned databases[256];
-    size_t count = 0;
-    if (!scan_databases(m->target, databases, COUNT_OF(databases), &count, e)) return false;
-    for (size_t i = 0; i < count; i++) {
-        char db[16];
-        (void)snprintf(db, sizeof db, "%u", databases[i]);
-        if (!engine_ask(m->target, &memory, &r, e, "SELECT", db) ||
-            !engine_ask(m->target, &memory, &r, e, "DBSIZE"))
-            return false;
-        keys += (uint64_t)r->integer;
+    span info = {0};
+    span line = {0};
+    int64_t pass_ms = 0;
+    if (!engine_info(m->target, &memory, "keyspace", &info, e)) return false;
+    while (span_cut(&info, '\n', &line)) {
+        span number = {0};
+        uint64_t keys = 0;
+        if (!span_starts(line, "db") || !span_cut(&line, ':', &number) ||
+            !info_part(line, "keys", &number) || !span_to_u64(number, &keys))
+            continue;
+        pass_ms += (int64_t)(keys * 1000 / PASS_KEYS_PER_S);
+        if (info_fields_expiring(line) > 0) pass_ms += (int64_t)(keys * 1000 / PASS_HASHES_PER_S);
     }
-    int64_t pass_ms = (int64_t)(keys * 1000 / PASS_KEYS_PER_S);
     int64_t near_ms = guard_near_ms(m, m->options->lag_max_ms);
     int64_t guard_ms = 4 * (pass_ms > near_ms ? pass_ms : near_ms);
     *ret = guard_ms > GUARD_FAR_MIN_MS ? guard_ms : GUARD_FAR_MIN_MS;

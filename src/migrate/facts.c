@@ -30,11 +30,7 @@ static bool server_read(facts *f, engine *s, server_facts *ret, err *e)
         if (span_cut(&number, ',', &name) && span_to_u64(name, &keys)) ret->keys += keys;
         if (info_part(line, "expires", &number) && span_to_u64(number, &keys))
             ret->expiring += keys;
-        /* redis and valkey have a name each for it */
-        if ((info_part(line, "subexpiry", &number) ||
-             info_part(line, "keys_with_volatile_items", &number)) &&
-            span_to_u64(number, &keys))
-            ret->fields_expiring += keys;
+        ret->fields_expiring += info_fields_expiring(line);
         if (db > ret->database_highest) ret->database_highest = db;
     }
     int64_t before = clock_wall_ms();

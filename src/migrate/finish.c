@@ -34,7 +34,7 @@ bool finish_abort(move *m, char **ret_text, err *e)
         return false;
     int size = asprintf(ret_text,
                         "aborted: the source is as before; the target keeps what was copied, "
-                        "%" PRIu64 " of its keys with a held expiry (they do not expire)",
+                        "%" PRIu64 " expiries of keys and hash fields in it held (they do not pass)",
                         held.held);
     assert(size > 0);
     hooks_after(m, HOOK_ABORT, true);
@@ -81,7 +81,7 @@ static bool held_are_none(move *m, err *e)
         return false;
     if (swept.released) log_info("target: %" PRIu64 " held expiries released", swept.released);
     if (left.held == 0) return true;
-    err_set(e, ERR_STATE, "%" PRIu64 " keys on the target still have a held expiry", left.held);
+    err_set(e, ERR_STATE, "%" PRIu64 " expiries on the target are still held", left.held);
     return err_blame(e, SIDE_TARGET);
 }
 

@@ -165,12 +165,13 @@ static void check_vector_sets(facts *f, const char *id)
 
 static void check_field_expiry(facts *f, const char *id)
 {
-    if (f->source.fields_expiring == 0) return;
+    if (f->source.fields_expiring == 0 || engine_version_expires_fields(&f->m->target_version))
+        return;
     refuse(f, id,
            "accept: they go to the quarantine by name, and the rest is carried; or take the "
            "expiries off (HPERSIST)",
            "the source has %" PRIu64
-           " hash%s with fields that expire, which this release does not carry",
+           " hash%s with fields that expire, which the target does not know",
            f->source.fields_expiring, f->source.fields_expiring == 1 ? "" : "es");
 }
 

@@ -587,7 +587,8 @@ static bool run_link(runner *r, err *e)
                       .flush_pass = o->flush_pass,
                       .throttle = r->m.limits,
                       .throttle_file = throttle_file,
-                      .target_rdb_version = r->m.target_version.rdb_version};
+                      .target_rdb_version = r->m.target_version.rdb_version,
+                      .fields_expire = engine_version_expires_fields(&r->m.target_version)};
     sync_link *link = NULL;
     int64_t generation = 0;
     if (!journal_get_i64(r->m.journal, "generation", 0, &generation, e)) return false;

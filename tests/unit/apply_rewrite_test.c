@@ -154,12 +154,13 @@ static const struct {
     {"PEXPIREAT", RULE_EXPIRE},
     {"RESTORE", RULE_RESTORE},
     {"RESTORE-ASKING", RULE_RESTORE},
-    /* Expiry of fields, and what only some engines have: their keys go to the quarantine. */
-    {"HEXPIRE", RULE_ASIDE},
-    {"HPEXPIRE", RULE_ASIDE},
-    {"HEXPIREAT", RULE_ASIDE},
-    {"HPEXPIREAT", RULE_ASIDE},
-    {"HPERSIST", RULE_ASIDE},
+    /* Expiry of fields. */
+    {"HEXPIRE", RULE_RECAST},
+    {"HPEXPIRE", RULE_RECAST},
+    {"HEXPIREAT", RULE_RECAST},
+    {"HPEXPIREAT", RULE_RECAST},
+    {"HPERSIST", RULE_RECAST},
+    /* What only some engines have: their keys go to the quarantine. */
     {"VADD", RULE_ASIDE},
     {"VREM", RULE_ASIDE},
     {"VSETATTR", RULE_ASIDE},

@@ -711,28 +711,27 @@ static void a_command_for_which_there_is_no_other_sets_its_key_aside(void **stat
     }
 }
 
-static void each_kind_of_command_is_passed_dropped_followed_or_stops(void **state)
+static void rows_check(world *w, const stream_row *list, size_t count)
 {
-    world *w = *state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < count; i++) {
         stream *s = stream_new(w);
         buf bytes = buf_of(KIB);
         buf told = buf_of(MIB);
         err e = {0};
-        for (size_t k = 0; k < COUNT_OF(rows[i].commands) && rows[i].commands[k]; k++)
-            wire(&bytes, rows[i].commands[k]);
+        for (size_t k = 0; k < COUNT_OF(list[i].commands) && list[i].commands[k]; k++)
+            wire(&bytes, list[i].commands[k]);
         received(w, buf_span(&bytes), 1);
         bool good = stream_settle(w, s, &told, &e);
-        if (good != (rows[i].told != NULL)) fail_msg("row %zu: %s", i, e.text);
+        if (good != (list[i].told != NULL)) fail_msg("row %zu: %s", i, e.text);
         if (good) {
             char *at = strchr(told_text(&told), '@');
             assert_non_null(at);
-            if (!span_is(span_of(told.at, (size_t)(at - (char *)told.at)), rows[i].told))
+            if (!span_is(span_of(told.at, (size_t)(at - (char *)told.at)), list[i].told))
                 fail_msg("row %zu: %s", i, (char *)told.at);
         } else {
             assert_true(w->x.fatal);
             assert_int_equal(e.side, SIDE_SOURCE);
-            if (!strstr(e.text, rows[i].says) || !strstr(e.text, "offset") || !e.hint[0])
+            if (!strstr(e.text, list[i].says) || !strstr(e.text, "offset") || !e.hint[0])
                 fail_msg("row %zu: %s (%s)", i, e.text, e.hint);
             assert_int_equal(told.size, 0);
         }
@@ -740,6 +739,11 @@ static void each_kind_of_command_is_passed_dropped_followed_or_stops(void **stat
         buf_clear(&told);
         stream_free(s);
     }
+}
+
+static void each_kind_of_command_is_passed_dropped_followed_or_stops(void **state)
+{
+    rows_check(*state, rows, COUNT_OF(rows));
 }
 
 static void the_checkpoint_carries_the_selected_database(void **state)
@@ -778,6 +782,34 @@ static void flushes_are_passed_on_when_the_operator_said_so(void **state)
     buf_clear(&bytes);
     buf_clear(&told);
     stream_free(s);
+}
+
+/* To a target that knows expiries of hash fields: absolute, and held when they are near. */
+static void expiries_of_fields_are_written_and_held(void **state)
+{
+    world *w = *state;
+    w->options.fields_expire = true;
+    static const stream_row forms[] = {
+        {{"HPEXPIREAT h 9000000000000 FIELDS 2 f g", "HPEXPIREAT h 1000 NX FIELDS 1 f",
+          "HEXPIREAT h 1 XX FIELDS 1 f", "HPERSIST h FIELDS 2 f g"},
+         "HPEXPIREAT h 9000000000000 FIELDS 2 f g; "
+         "HPEXPIREAT h 35184372089832 NX FIELDS 1 f; "
+         "HPEXPIREAT h 35184372089832 XX FIELDS 1 f; HPERSIST h FIELDS 2 f g; ",
+         NULL},
+        {{"HSETEX h PXAT 9000000000000 FIELDS 1 f v", "HSETEX h FNX PXAT 1000 FIELDS 1 f v",
+          "HSETEX h KEEPTTL FIELDS 2 f v g w", "HSETEX h FXX FIELDS 1 f v"},
+         "HSETEX h PXAT 9000000000000 FIELDS 1 f v; "
+         "HSETEX h PXAT 35184372089832 FIELDS 1 f v; "
+         "HSETEX h KEEPTTL FIELDS 2 f v g w; HSET h f v; ",
+         NULL},
+        {{"HPEXPIREAT h x FIELDS 1 f"}, NULL, "HPEXPIREAT"},
+        {{"HPEXPIREAT h 1000 FIELDS 2 f"}, NULL, "HPEXPIREAT"},
+        {{"HPEXPIREAT h 1000"}, NULL, "HPEXPIREAT"},
+        {{"HPEXPIREAT h 35184372088832 FIELDS 1 f"}, NULL, "year 3084"},
+        {{"HSETEX h PXAT FIELDS 1 f v"}, NULL, "HSETEX"},
+        {{"HSETEX h PXAT 1000"}, NULL, "HSETEX"},
+    };
+    rows_check(w, forms, COUNT_OF(forms));
 }
 
 static void messages_alone_move_the_checkpoint_once_in_a_while(void **state)
@@ -979,6 +1011,7 @@ int main(void)
         with_world(a_long_stream_goes_in_groups_of_limited_size),
         with_world(each_kind_of_command_is_passed_dropped_followed_or_stops),
         with_world(a_command_for_which_there_is_no_other_sets_its_key_aside),
+        with_world(expiries_of_fields_are_written_and_held),
         with_world(the_checkpoint_carries_the_selected_database),
         with_world(flushes_are_passed_on_when_the_operator_said_so),
         with_world(messages_alone_move_the_checkpoint_once_in_a_while),
