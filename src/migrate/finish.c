@@ -32,10 +32,11 @@ bool finish_abort(move *m, char **ret_text, err *e)
         !release_sweep(m->target, true, &held, e) || !change_undo(m, CHANGE_CHECKPOINT, e) ||
         !move_enter(m, JOURNAL_ABORTED, "by the operator", e))
         return false;
-    int size = asprintf(ret_text,
-                        "aborted: the source is as before; the target keeps what was copied, "
-                        "%" PRIu64 " expiries of keys and hash fields in it held (they do not pass)",
-                        held.held);
+    int size =
+        asprintf(ret_text,
+                 "aborted: the source is as before; the target keeps what was copied, "
+                 "%" PRIu64 " expiries of keys and hash fields in it held (they do not pass)",
+                 held.held);
     assert(size > 0);
     hooks_after(m, HOOK_ABORT, true);
     return true;
