@@ -465,15 +465,6 @@ static bool claim_check(const sigv4_claim *c, err *e)
     return sigv4_stamp_read(c->scope.stamp, &ignored, e);
 }
 
-static span trimmed(span s)
-{
-    while (s.size && is_blank(s.at[0]))
-        s = span_tail(s, 1);
-    while (s.size && is_blank(s.at[s.size - 1]))
-        s.size--;
-    return s;
-}
-
 bool sigv4_claim_header(span authorization, span stamp, sigv4_claim *ret, err *e)
 {
     static const char *const names[] = {"Credential=", "SignedHeaders=", "Signature="};
@@ -483,7 +474,7 @@ bool sigv4_claim_header(span authorization, span stamp, sigv4_claim *ret, err *e
         return err_set(e, ERR_FORMAT, "it is not signed with " SIGV4_ALGORITHM);
     span rest = span_tail(authorization, strlen(SIGV4_ALGORITHM));
     while (span_cut(&rest, ',', &part)) {
-        part = trimmed(part);
+        part = span_trim(part);
         for (size_t i = 0; i < COUNT_OF(names); i++)
             if (span_starts(part, names[i])) values[i] = span_tail(part, strlen(names[i]));
     }

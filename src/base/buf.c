@@ -10,6 +10,12 @@ void buf_clear(buf *b)
     *b = buf_of(b->max);
 }
 
+void buf_wipe(buf *b)
+{
+    if (b->at) explicit_bzero(b->at, b->capacity);
+    buf_clear(b);
+}
+
 bool buf_reserve(buf *b, size_t more)
 {
     assert(b->size <= b->capacity);

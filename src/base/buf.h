@@ -18,6 +18,7 @@ static inline buf buf_of(size_t max)
 }
 
 void buf_clear(buf *b);                           /* frees; max stays */
+void buf_wipe(buf *b);                            /* the same, of a secret */
 bool buf_reserve(buf *b, size_t more) MUST_CHECK; /* room for that many bytes more */
 bool buf_append(buf *b, span s) MUST_CHECK;
 bool buf_text(buf *b, const char *text) MUST_CHECK;

@@ -37,6 +37,20 @@ span span_tail(span s, size_t from)
     return span_of(s.at + from, s.size - from);
 }
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+span span_trim(span s)
+{
+    while (s.size && is_blank(s.at[0]))
+        s = span_tail(s, 1);
+    while (s.size && is_blank(s.at[s.size - 1]))
+        s.size--;
+    return s;
+}
+
 bool span_to_u64(span s, uint64_t *ret)
 {
     if (s.size == 0 || s.size > 20) return false;

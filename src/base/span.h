@@ -28,6 +28,7 @@ bool span_is_nocase(span s, const char *text);  /* equal but for ASCII case (com
 bool span_starts(span s, const char *prefix);   /* starts with these bytes */
 bool span_find(span s, span what, size_t *ret); /* position of the first occurrence */
 span span_tail(span s, size_t from);            /* all from there on; empty when shorter */
+span span_trim(span s);                         /* without blanks and line ends around it */
 
 /* The whole span as a decimal number, as the engines read one: no blanks, no plus sign, no leading
  * zero but "0" itself is not asked for. False: not a number, or out of range. */

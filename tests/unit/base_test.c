@@ -88,6 +88,14 @@ static void an_arena_gives_aligned_zeroed_memory(void **state)
     arena_clear(&a);
 }
 
+static void blanks_around_a_span_are_cut(void **state)
+{
+    (void)state;
+    assert_span_text(span_trim(span_text(" \t a b\r\n")), "a b");
+    assert_span_text(span_trim(span_text(" \n")), "");
+    assert_span_text(span_trim((span){0}), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +106,7 @@ int main(void)
         cmocka_unit_test(an_error_keeps_its_cause_when_context_is_added),
         cmocka_unit_test(bytes_are_shown_escaped_and_cut),
         cmocka_unit_test(an_arena_gives_aligned_zeroed_memory),
+        cmocka_unit_test(blanks_around_a_span_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
