@@ -161,6 +161,7 @@ static bool generation_begin(applier *a, bool found, err *e)
     if (!checkpoint_put(a, &c, true, e) || !keys_open(a, true, e)) return false;
     pthread_mutex_lock(&a->x->shared->lock);
     a->x->shared->progress.snapshot_keys = a->x->shared->progress.snapshot_bytes = 0;
+    a->x->shared->progress.expired = 0;
     pthread_mutex_unlock(&a->x->shared->lock);
     return true;
 }
@@ -251,7 +252,10 @@ static bool checkpoint_judge(applier *a, bool found, err *e)
     uint64_t generation = spool_origin_get(a->x->spool).generation;
     if (found && a->at.generation == generation) {
         pthread_mutex_lock(&a->x->shared->lock);
+        /* With its place: link_confirm frees what lies below it, and no more. */
         a->x->shared->progress.generation = generation;
+        a->x->shared->progress.checkpoint_offset = a->at.offset;
+        a->x->shared->progress.checkpoint_in_snapshot = a->at.in_snapshot;
         pthread_mutex_unlock(&a->x->shared->lock);
         /* At offset 0 the list may still be that of the generation before. */
         return !a->at.in_snapshot || keys_open(a, a->at.offset == 0, e);

@@ -46,7 +46,8 @@ typedef struct {
     uint64_t generation_used; /* of the checkpoint; a spool that was deleted counts from 1 again */
 } start_plan;
 
-static start_plan plan_make(const spool_origin *origin,
+static start_plan plan_make(const link_options *o,
+                            const spool_origin *origin,
                             const spool_extent *snapshot,
                             const spool_extent *stream,
                             bool found,
@@ -54,8 +55,9 @@ static start_plan plan_make(const spool_origin *origin,
 {
     start_plan full = {.full_sync = true};
     if (origin->generation == 0 || !found || c->generation != origin->generation) return full;
-    if (c->in_snapshot) {
-        bool whole = snapshot->complete && c->offset >= snapshot->begin &&
+    if (o->file && strcmp(origin->replid, o->file->identity) != 0) return full;
+    if (c->in_snapshot) { /* a file gives what is missing of it again */
+        bool whole = (snapshot->complete || o->file) && c->offset >= snapshot->begin &&
                      c->offset <= snapshot->end && stream->begin == origin->offset;
         return whole ? (start_plan){0} : full;
     }
@@ -76,7 +78,7 @@ static bool plan_find(sync_link *l, start_plan *ret, err *e)
     spool_origin origin = spool_origin_get(l->context.spool);
     spool_extent snapshot = spool_extent_get(l->context.spool, LANE_SNAPSHOT);
     spool_extent stream = spool_extent_get(l->context.spool, LANE_STREAM);
-    *ret = plan_make(&origin, &snapshot, &stream, found, &c);
+    *ret = plan_make(&l->options, &origin, &snapshot, &stream, found, &c);
     if (l->options.full_sync) *ret = (start_plan){.full_sync = true};
     ret->generation_used = found ? c.generation : 0;
     return true;
@@ -133,6 +135,7 @@ bool link_start(const link_options *o, sync_link **ret, err *e)
     }
     uint64_t generation = spool_origin_get(l->context.spool).generation;
     receiver_options r = {.source = &l->source,
+                          .file = l->options.file,
                           .spool = l->context.spool,
                           .full_sync = plan.full_sync,
                           .generation_used = plan.generation_used,

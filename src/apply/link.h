@@ -20,6 +20,7 @@ typedef struct {
     const char *workdir;
     const engine_url *source;
     const engine_url *target;
+    const receiver_file *file; /* the source is this one; no stream follows. NULL: a server */
     uint64_t spool_bytes_max;
     uint64_t spool_segment_bytes;
     int64_t hold_horizon_ms;
@@ -59,6 +60,7 @@ typedef struct {
     uint64_t diverged; /* answers that cannot be if both sides are equal */
     uint64_t bytes_sent;
     uint64_t reconciled; /* keys deleted because the source has them no more */
+    uint64_t expired;    /* keys of a file that were over when they came: not written */
 } link_progress;
 
 typedef struct {

@@ -55,6 +55,7 @@ struct snapshot {
     size_t walked;       /* then the walk is ahead of it, up to here in the window, */
     bool walk_ended;     /* or behind the value */
     bool skipping;       /* the value is set aside: only the walk goes on */
+    bool is_expired;     /* it is over: as if it were not in the file */
     uint64_t thinned_at; /* the last item whose deleted pending entries were noted */
     bool in_value;
     bool ended; /* the whole file is parsed */
@@ -69,6 +70,7 @@ struct snapshot {
     uint64_t mark_bytes;
     int64_t marked_ns;
     uint64_t keys; /* since the last publication */
+    uint64_t expired;
     uint64_t bytes_sent;
     throttle_budget budget; /* of this turn, and what it began with */
     uint64_t turn_writes;
@@ -217,6 +219,12 @@ static bool batch_send(snapshot *s, err *e)
     return true;
 }
 
+/* Behind a file comes no stream that could renew anything: nothing is held. */
+static int64_t hold_until_ms(const snapshot *s)
+{
+    return s->x->options->file ? 0 : clock_wall_ms() + s->x->options->hold_horizon_ms;
+}
+
 static bool expiry_to_write(const snapshot *s, int64_t *ret, err *e)
 {
     int64_t at_ms = s->item.expires_at_ms;
@@ -229,7 +237,7 @@ static bool expiry_to_write(const snapshot *s, int64_t *ret, err *e)
                        "key '%s' (db %u) expires after the year 3084, which cannot be held",
                        span_show(item_key(s)).text, s->item.db);
     }
-    *ret = hold_expiry(at_ms, clock_wall_ms() + s->x->options->hold_horizon_ms);
+    *ret = hold_expiry(at_ms, hold_until_ms(s));
     return true;
 }
 
@@ -259,9 +267,13 @@ static bool value_pass_on(snapshot *s, err *e)
 
 static bool item_done(snapshot *s, err *e)
 {
-    if (s->x->keys && !keyset_add(s->x->keys, s->item.db, item_key(s), e)) return false;
-    s->keys++;
-    s->in_value = s->skipping = false;
+    if (s->is_expired) {
+        s->expired++;
+    } else {
+        if (s->x->keys && !keyset_add(s->x->keys, s->item.db, item_key(s), e)) return false;
+        s->keys++;
+    }
+    s->in_value = s->skipping = s->is_expired = false;
     s->item_key.size = 0;
     return true;
 }
@@ -282,7 +294,7 @@ static bool value_chunks_begin(snapshot *s, bool whole, err *e)
     if (!expiry_to_write(s, &expiry, e) || !batch_send(s, e)) return false;
     if (!select_for_item(s)) return err_set(e, ERR_LIMIT, "no room for a SELECT");
     const value_fields fields = {.carried = s->x->options->fields_expire,
-                                 .hold_until_ms = clock_wall_ms() + s->x->options->hold_horizon_ms};
+                                 .hold_until_ms = hold_until_ms(s)};
     s->value = value_writer_new(s->item.type, item_key(s), expiry, &fields);
     s->walked = s->at;
     s->walk_ended = whole;
@@ -415,6 +427,11 @@ static bool item_handle(snapshot *s, const rdb_item *item, size_t eaten, err *e)
         s->in_value = true;
         s->value_at = s->at;
         s->item_key.size = 0;
+        /* As an engine does that loads a file for itself; a source's snapshot is not judged here:
+         * its stream says what is over. */
+        s->is_expired = s->x->options->file && item->expires_at_ms >= 0 &&
+                        item->expires_at_ms <= clock_wall_ms();
+        s->skipping = s->is_expired;
         return rdb_walk_begin(&s->walk, item->type->number, e);
     case RDB_ITEM_END:
         s->ended = true;
@@ -612,10 +629,11 @@ static void publish(snapshot *s)
 {
     pthread_mutex_lock(&s->x->shared->lock);
     s->x->shared->progress.snapshot_keys += s->keys;
+    s->x->shared->progress.expired += s->expired;
     s->x->shared->progress.bytes_sent += s->bytes_sent;
     s->x->shared->progress.snapshot_bytes = position(s);
     pthread_mutex_unlock(&s->x->shared->lock);
-    s->keys = s->bytes_sent = 0;
+    s->keys = s->expired = s->bytes_sent = 0;
 }
 
 step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)

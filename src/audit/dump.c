@@ -85,13 +85,8 @@ static void modules_take(const dump_summary *s, audit_facts *f, audit_node *n)
 /* The version that wrote the file; it is known from 3.2 on. */
 static void version_take(const dump_summary *s, audit_facts *f, audit_node *n)
 {
-    const char *valkey = dump_aux_find(s, "valkey-ver");
-    const char *redis = dump_aux_find(s, "redis-ver");
-    const char *number = valkey ? valkey : redis;
-    err ignored;
-    const char *info = arena_printf(&f->memory, "%s_version:%s\r\n", valkey ? "valkey" : "redis",
-                                    number ? number : "");
-    n->has_version = number && engine_version_read(span_text(info), &n->version, &ignored);
+    n->has_version = engine_version_of_file(dump_aux_find(s, "valkey-ver"),
+                                            dump_aux_find(s, "redis-ver"), &n->version);
     if (!n->has_version) {
         n->version = (engine_version){.product = s->is_valkey ? ENGINE_VALKEY : ENGINE_REDIS,
                                       .major = s->is_valkey     ? 9

@@ -38,7 +38,7 @@ static const char *user_end(const char *url, const char *authority)
 static bool find_password(const char *url, const char **ret_from, const char **ret_end)
 {
     const char *authority = strstr(url, "://");
-    if (!authority) return false;
+    if (!authority || strncmp(url, "file:", strlen("file:")) == 0) return false;
     authority += 3;
     const char *at = user_end(url, authority);
     if (!at) return false;

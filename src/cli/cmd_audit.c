@@ -43,6 +43,11 @@ bool cmd_audit(const struct cli_options *o, int *ret_exit, err *e)
         return err_hint(e, "give one of them; --html FILE may stand beside it");
     }
     if (!urls_source(o, &source, e)) return false;
+    if (source.is_file) {
+        engine_url_clear(&source);
+        (void)err_set(e, ERR_USAGE, "--source is a file");
+        return err_hint(e, "an RDB file is audited with --rdb FILE");
+    }
     clock_text now = clock_show(clock_wall_ms());
     now.text[strlen("2026-11-22")] = '\0';
     audit_options options = {.source = source.host ? &source : NULL,

@@ -102,6 +102,15 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
         return err_hint(e, "after a repair all is compared anew: give one of them");
     }
     if (!urls_need(o, &source, &target, e)) return false;
+    if (source.is_file || target.is_file) {
+        engine_url_clear(&source);
+        engine_url_clear(&target);
+        (void)err_set(e, ERR_USAGE,
+                      "a verification compares two running servers, and one is a file");
+        return err_hint(e,
+                        "'migrate run' counts the keys against the file by itself; 'handover rdb "
+                        "keys FILE --json' shows every value");
+    }
     verify_options options = {.source = &source,
                               .target = &target,
                               .ttl_tolerance_ms = cli_duration_ms(o, "ttl-tolerance"),

@@ -16,7 +16,9 @@
 
 /* The order is the order of the help. */
 const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
-    {"source", "URL", OPTION_URL, FOR_SOURCE, .side = SIDE_SOURCE,
+    {"source", "URL", OPTION_URL, FOR(RUN), .side = SIDE_SOURCE,
+     .help = "redis[s]://[user@]host[:port][/db], or file:RDB"},
+    {"source", "URL", OPTION_URL, FOR_SOURCE & ~FOR(RUN), .side = SIDE_SOURCE,
      .help = "redis[s]://[user@]host[:port][/db], unix://PATH"},
     {"target", "URL", OPTION_URL, FOR_SERVERS, .side = SIDE_TARGET,
      .help = "the same form, to move to"},

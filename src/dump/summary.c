@@ -251,6 +251,7 @@ static bool file_read(summary_run *r, err *e)
         if (!dump_input_next(&r->input, &item, e) || !item_add(r, item, e)) return false;
     } while (item->kind != RDB_ITEM_END);
     r->out->file_bytes = r->input.in.offset;
+    r->out->crc = r->input.crc;
     return r->out->is_stopped || dump_input_rest(&r->input, &r->out->rest_bytes, e);
 }
 

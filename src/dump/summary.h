@@ -59,6 +59,7 @@ typedef struct {
     uint64_t file_bytes;
     uint64_t rest_bytes; /* behind the end of the RDB */
     bool has_checksum;   /* and it was right */
+    uint64_t crc;        /* over all bytes, whether the file has a checksum or not */
     int64_t saved_at_ms; /* from the file ("ctime"), else when it was read */
     bool has_saved_at;
     size_t aux_count;

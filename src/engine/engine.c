@@ -176,6 +176,10 @@ static void socket_hint(int problem, err_side side, err *e)
 
 bool engine_connect(net_loop *l, const engine_options *o, net_trace *trace, engine **ret, err *e)
 {
+    if (o->url->is_file) {
+        err_set(e, ERR_USAGE, "'%s' is a file and no server", o->url->host);
+        return err_hint(e, "only 'migrate run --source' takes a file");
+    }
     net_tls tls = {.ca = o->url->tls_parts[ENGINE_TLS_CA],
                    .certificate = o->url->tls_parts[ENGINE_TLS_CERT],
                    .key = o->url->tls_parts[ENGINE_TLS_KEY],

@@ -76,6 +76,16 @@ bool engine_version_read(span info, engine_version *ret, err *e)
     return true;
 }
 
+bool engine_version_of_file(const char *valkey, const char *redis, engine_version *ret)
+{
+    char text[96];
+    err ignored;
+    const char *number = valkey ? valkey : redis;
+    if (!number) return false;
+    (void)snprintf(text, sizeof text, "%s_version:%.64s\r\n", valkey ? "valkey" : "redis", number);
+    return engine_version_read(span_text(text), ret, &ignored);
+}
+
 bool engine_version_at_least(const engine_version *v, unsigned major, unsigned minor)
 {
     return v->major > major || (v->major == major && v->minor >= minor);

@@ -19,6 +19,8 @@ typedef struct {
 
 /* From INFO server. ERR_FORMAT when it names no version. */
 bool engine_version_read(span info, engine_version *ret, err *e) MUST_CHECK;
+/* From an RDB file's "valkey-ver" or "redis-ver" (NULL: not there); false: it names none. */
+bool engine_version_of_file(const char *valkey, const char *redis, engine_version *ret);
 bool engine_version_at_least(const engine_version *v, unsigned major, unsigned minor);
 /* Fields of a hash may have expiries of their own, and HSETEX writes them: redis 8.0, valkey 9.0.
  */

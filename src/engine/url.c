@@ -13,7 +13,7 @@
 #define SOCKET_PATH_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
 
 typedef bool parts_reader(span rest, engine_url *u, err *e);
-static parts_reader parts_parse, socket_parse;
+static parts_reader parts_parse, socket_parse, file_parse;
 
 typedef struct {
     const char *name;
@@ -29,6 +29,7 @@ static const scheme schemes[] = {
     {"rediss://", true, parts_parse, FORM},
     {"valkeys://", true, parts_parse, FORM},
     {"unix://", false, socket_parse, "unix://[user@]/path[?db=N]"},
+    {"file:", false, file_parse, "file:PATH"},
 };
 
 const char *const engine_tls_names[ENGINE_TLS_COUNT] = {
@@ -211,6 +212,17 @@ static bool socket_parse(span rest, engine_url *u, err *e)
     return path_parse(path, u, e);
 }
 
+/* As it stands, nothing is decoded: "file:dump.rdb", "file:/srv/dump.rdb", "file:///srv/dump.rdb".
+ */
+static bool file_parse(span rest, engine_url *u, err *e)
+{
+    if (span_starts(rest, "///")) rest = span_tail(rest, 2);
+    if (rest.size == 0 || span_starts(rest, "//")) return err_set(e, ERR_USAGE, "no path");
+    u->is_file = true;
+    u->host = mem_text(rest);
+    return true;
+}
+
 bool engine_url_parse(const char *text, engine_url *ret, err *e)
 {
     engine_url u = {0};
@@ -241,7 +253,7 @@ void engine_url_clear(engine_url *u)
 
 engine_url engine_url_copy(const engine_url *u)
 {
-    engine_url copy = {.port = u->port, .db = u->db, .tls = u->tls};
+    engine_url copy = {.port = u->port, .db = u->db, .tls = u->tls, .is_file = u->is_file};
     copy.host = mem_text(span_text(u->host));
     for (size_t i = 0; i < ENGINE_TLS_COUNT; i++)
         if (u->tls_parts[i]) copy.tls_parts[i] = mem_text(span_text(u->tls_parts[i]));
@@ -268,13 +280,13 @@ static bool user_write(const char *user, buf *out)
 
 bool engine_url_is_socket(const engine_url *u)
 {
-    return u->host[0] == '/';
+    return u->host[0] == '/' && !u->is_file;
 }
 
 char *engine_url_place(const engine_url *u)
 {
     char *place = NULL;
-    if (engine_url_is_socket(u)) return mem_text(span_text(u->host));
+    if (engine_url_is_socket(u) || u->is_file) return mem_text(span_text(u->host));
     int size = asprintf(&place, "%s:%u", u->host, u->port);
     assert(size > 0);
     return place;
@@ -298,7 +310,9 @@ static bool address_write(const engine_url *u, buf *out)
 char *engine_url_show(const engine_url *u)
 {
     CLEANUP(buf_clear) buf out = buf_of(SHOWN_SIZE_MAX);
-    bool fits = engine_url_is_socket(u) ? socket_write(u, &out) : address_write(u, &out);
+    bool fits = u->is_file                ? buf_text(&out, "file:") && buf_text(&out, u->host)
+                : engine_url_is_socket(u) ? socket_write(u, &out)
+                                          : address_write(u, &out);
     assert(fits);
     return mem_text(buf_span(&out));
 }

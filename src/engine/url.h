@@ -1,5 +1,6 @@
 /* engine/url.h: where a server is and who we are there: redis://[user[:password]@]host[:port][/db],
- * or unix://[user[:password]@]/path[?db=N] for a Unix socket of this machine.
+ * or unix://[user[:password]@]/path[?db=N] for a Unix socket of this machine. file:PATH is no
+ * server but an RDB file: only what loads one takes it.
  *
  * The password is percent-decoded into a secret; everything shown to people leaves it out.
  * "rediss" is TLS; what it needs beyond the URL (files, a name) is kept beside it. */
@@ -21,10 +22,11 @@ typedef enum {
 extern const char *const engine_tls_names[ENGINE_TLS_COUNT];
 
 typedef struct {
-    char *host;    /* a name or address; the path of a Unix socket */
+    char *host;    /* a name or address; the path of a Unix socket, or of a file */
     uint16_t port; /* 0: a Unix socket */
     int db;
     bool tls;
+    bool is_file;
     char *tls_parts[ENGINE_TLS_COUNT]; /* NULL: not given */
     char *user;                        /* NULL: the default user */
     secret password;

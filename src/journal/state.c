@@ -13,8 +13,9 @@ static const struct {
 } states[JOURNAL_STATE_COUNT] = {
     [JOURNAL_NEW] = {"new", BIT(CHECKED) | BIT(ABORTED)},
     [JOURNAL_CHECKED] = {"checked", BIT(CHECKED) | BIT(SNAPSHOT) | BIT(PAUSED) | BIT(ABORTED)},
-    [JOURNAL_SNAPSHOT] = {"snapshot",
-                          BIT(SNAPSHOT) | BIT(CATCHING_UP) | BIT(PAUSED) | BIT(ABORTED)},
+    [JOURNAL_SNAPSHOT] = {"snapshot", BIT(SNAPSHOT) | BIT(CATCHING_UP) | BIT(PAUSED) |
+                                          BIT(ABORTED) |
+                                          BIT(FINISHED)}, /* a file was loaded: nothing follows */
     [JOURNAL_CATCHING_UP] = {"catching-up", BIT(CATCHING_UP) | BIT(IN_SYNC) | BIT(SNAPSHOT) |
                                                 BIT(PAUSED) | BIT(ABORTED)},
     [JOURNAL_IN_SYNC] = {"in-sync", BIT(IN_SYNC) | BIT(VERIFIED) | BIT(FENCED) | BIT(CATCHING_UP) |

@@ -90,12 +90,47 @@ static int64_t silence_find(facts *f)
     return six_ms > SILENCE_LEAST_MS ? six_ms : SILENCE_LEAST_MS;
 }
 
+/* Types of hashes whose fields may expire. */
+static uint64_t fields_expiring(const dump_summary *s)
+{
+    uint64_t count = 0;
+    const rdb_type *type = NULL;
+    for (size_t i = 0; (type = rdb_type_row(i)); i++)
+        if (type->kind == RDB_KIND_HASH && type->version_min >= 12) count += s->encodings[i].keys;
+    return count;
+}
+
+static void file_facts(facts *f)
+{
+    const load_source *l = &f->m->load;
+    const dump_summary *s = &l->summary;
+    if (!engine_version_of_file(dump_aux_find(s, "valkey-ver"), dump_aux_find(s, "redis-ver"),
+                                &f->m->source_version))
+        f->m->source_version =
+            (engine_version){.product = s->is_valkey ? ENGINE_VALKEY : ENGINE_REDIS};
+    f->source = (server_facts){
+        .keys = s->all.keys, .dataset = l->used_memory, .fields_expiring = fields_expiring(s)};
+    for (size_t i = 0; i < s->database_count; i++) {
+        f->source.expiring += s->databases[i].expiring;
+        if (s->databases[i].db > f->source.database_highest)
+            f->source.database_highest = s->databases[i].db;
+    }
+    f->result->source_keys = f->source.keys;
+    f->result->source_bytes = l->file.bytes;
+    f->m->target_skew_ms = f->target.clock_skew_ms;
+}
+
 bool facts_read(facts *f, err *e)
 {
-    if (!server_read(f, f->m->source, &f->source, e)) return false;
+    bool is_file = f->m->source_url.is_file;
+    if (!is_file && !server_read(f, f->m->source, &f->source, e)) return false;
     if (!server_read(f, f->m->target, &f->target, e)) return false;
-    if (!engine_version_read(f->source.info, &f->m->source_version, e)) return false;
     if (!engine_version_read(f->target.info, &f->m->target_version, e)) return false;
+    if (is_file) {
+        file_facts(f);
+        return true;
+    }
+    if (!engine_version_read(f->source.info, &f->m->source_version, e)) return false;
     f->result->source_keys = f->source.keys;
     f->result->source_bytes = f->source.dataset;
     span delay = facts_config(f, f->m->source, "repl-diskless-sync-delay");

@@ -16,7 +16,7 @@ typedef struct {
 typedef struct {
     move *m;
     arena memory;
-    server_facts source, target;
+    server_facts source, target; /* of a file: what it says of its source */
     preflight_result *result;
 } facts;
 

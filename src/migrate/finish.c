@@ -143,6 +143,8 @@ bool migrate_finish(const migrate_options *o, bool keep_fence, err *e)
     bool good = move_state(&m, &now, e);
     if (good && now == JOURNAL_FINISHED) {
         printf("finished already\n");
+    } else if (good && m.source_url.is_file) {
+        good = move_needs_server(&m, "there is nothing to finish", e);
     } else if (good && now != JOURNAL_SWITCHED) {
         good =
             err_set(e, ERR_STATE, "the move is in phase '%s'; only a switched one can be finished",
@@ -220,6 +222,16 @@ static bool cutover_offline(const migrate_options *o, const cutover_order *order
     return good;
 }
 
+/* A move that nobody runs, and that nobody need run for it. */
+static bool cutover_is_possible(const migrate_options *o, err *e)
+{
+    move m;
+    if (!move_open(&m, o, false, e)) return false;
+    bool good = move_needs_server(&m, "there is no cutover", e);
+    move_close(&m);
+    return good;
+}
+
 bool migrate_cutover(const migrate_options *o, const cutover_order *order, err *e)
 {
     char *text = NULL;
@@ -227,6 +239,7 @@ bool migrate_cutover(const migrate_options *o, const cutover_order *order, err *
     move_order asked = {.kind = ORDER_CUTOVER, .cutover = *order};
     if (!journal_lock_holder(o->workdir, &holder, e)) return false;
     if (holder == 0 && (order->force || order->undo)) return cutover_offline(o, order, e);
+    if (holder == 0 && !cutover_is_possible(o, e)) return false;
     bool good = control_ask(o->workdir, &asked, &text, e);
     if (good) printf("%s\n", text);
     free(text);

@@ -85,6 +85,20 @@ static bool tls_note(move *m, const char *name, const engine_url *given, engine_
     return true;
 }
 
+static bool file_whole(char **path, err *e)
+{
+    char *whole = realpath(*path, NULL);
+    if (!whole) {
+        int problem = errno;
+        (void)err_sys(e, problem, "open '%s'", *path);
+        (void)err_hint(e, "give an RDB file that exists and that you may read");
+        return err_blame(e, SIDE_SOURCE);
+    }
+    free(*path);
+    *path = whole;
+    return true;
+}
+
 /* The server as given now, or as the journal knows it. A URL may be given again (it carries the
  * password) but must name the same server. */
 static bool server_note(
@@ -99,6 +113,7 @@ static bool server_note(
     }
     if (given->host) {
         *ret = engine_url_copy(given);
+        if (ret->is_file && !file_whole(&ret->host, e)) return false;
     } else if (!engine_url_parse(known, ret, e)) {
         return false;
     } else if (given->password.at) {
@@ -162,8 +177,21 @@ bool move_open(move *m, const migrate_options *o, bool create, err *e)
     done = done && server_note(m, "source", &o->source, &m->source_url, &m->source_text, e) &&
            server_note(m, "target", &o->target, &m->target_url, &m->target_text, e) &&
            link_id_note(m, e) && hooks_note(m, e);
+    if (done && m->target_url.is_file) {
+        done = err_set(e, ERR_USAGE, "the target is a file");
+        (void)err_hint(e, "only the source can be one; name a server as the target");
+    }
     if (!done) move_close(m);
     return done;
+}
+
+bool move_needs_server(const move *m, const char *what, err *e)
+{
+    if (!m->source_url.is_file) return true;
+    (void)err_set(e, ERR_STATE, "%s: the source is the file '%s'", what, m->source_url.host);
+    return err_hint(e,
+                    "it is loaded and nothing follows; 'migrate run' ends by itself when all of it "
+                    "is on the target");
 }
 
 void move_close(move *m)
@@ -172,6 +200,7 @@ void move_close(move *m)
     move_drop_connections(m);
     journal_close(m->journal);
     net_loop_free(m->loop);
+    load_clear(&m->load);
     engine_url_clear(&m->source_url);
     engine_url_clear(&m->target_url);
     free(m->source_text);

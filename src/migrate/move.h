@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "engine/info.h"
+#include "migrate/load.h"
 #include "migrate/migrate.h"
 #include "migrate/watchdog.h"
 
@@ -49,7 +50,8 @@ typedef struct {
     engine_url target_url;
     char *source_text; /* for people */
     char *target_text;
-    char *hooks; /* a directory; NULL: none */
+    load_source load; /* when the source is a file */
+    char *hooks;      /* a directory; NULL: none */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -77,5 +79,7 @@ void move_link_stop(move *m);
 bool move_open(move *m, const migrate_options *o, bool create, err *e) MUST_CHECK;
 void move_close(move *m);
 
+/* Refuses what needs a running source. `what`: "there is no cutover". */
+bool move_needs_server(const move *m, const char *what, err *e) MUST_CHECK;
 bool move_enter(move *m, journal_state state, const char *reason, err *e) MUST_CHECK;
 bool move_state(move *m, journal_state *ret, err *e) MUST_CHECK;

@@ -12,11 +12,14 @@
 #define CLOCK_SKEW_MAX_MS 2000
 #define RDB_NEWEST_READ 13 /* of redis: 8.6 */
 
+typedef enum { OF_ANY, OF_SERVER, OF_FILE } source_kind;
+
 typedef struct {
     const char *id;
     bool acceptable;
     err_side side;
     void (*check)(facts *f, const char *id);
+    source_kind of; /* the sources it is for */
 } check_row;
 
 static const check_row checks[];
@@ -173,6 +176,37 @@ static void check_field_expiry(facts *f, const char *id)
            "the source has %" PRIu64
            " hash%s with fields that expire, which the target does not know",
            f->source.fields_expiring, f->source.fields_expiring == 1 ? "" : "es");
+}
+
+static void check_file_modules(facts *f, const char *id)
+{
+    const dump_summary *s = &f->m->load.summary;
+    bool has_sets =
+        f->m->target_version.product == ENGINE_REDIS && f->m->target_version.rdb_version >= 12;
+    const char *names = "";
+    for (size_t i = 0; i < s->module_count; i++) {
+        if (has_sets && strcmp(s->modules[i], "vectorset") == 0) continue;
+        names = arena_printf(&f->memory, "%s%s%s", names, *names ? ", " : "", s->modules[i]);
+    }
+    if (!*names) return;
+    refuse(f, id,
+           "accept: what the target has the module for is written, the other values go to the "
+           "quarantine by name",
+           "the file holds values of modules: %.300s", names);
+}
+
+/* A rewritten append-only file begins with an RDB. */
+static void check_file_rest(facts *f, const char *id)
+{
+    uint64_t rest = f->m->load.summary.rest_bytes;
+    if (rest == 0) return;
+    refuse(
+        f, id,
+        "save a snapshot of that server (BGSAVE) and load that; accept if what was written since "
+        "may be missing",
+        "behind the RDB the file goes on with %" PRIu64 " bytes, as an append-only file does: "
+        "they are not loaded",
+        rest);
 }
 
 static void check_sentinel(facts *f, const char *id)
@@ -531,31 +565,33 @@ static void check_disk(facts *f, const char *id)
 }
 
 static const check_row checks[] = {
-    {"same-server", false, SIDE_SOURCE, check_same},
-    {"source-version", false, SIDE_SOURCE, check_source_version},
-    {"target-version", false, SIDE_TARGET, check_target_version},
-    {"source-role", false, SIDE_SOURCE, check_source_role},
-    {"target-role", false, SIDE_TARGET, check_target_role},
-    {"cluster-mode", false, SIDE_SOURCE, check_cluster},
-    {"loading", false, SIDE_SOURCE, check_loading},
-    {"source-rights", false, SIDE_SOURCE, check_source_rights},
-    {"target-rights", false, SIDE_TARGET, check_target_rights},
-    {"modules", true, SIDE_SOURCE, check_modules},
-    {"vector-sets", true, SIDE_SOURCE, check_vector_sets},
-    {"field-expiry", true, SIDE_SOURCE, check_field_expiry},
-    {"sentinel", true, SIDE_SOURCE, check_sentinel},
-    {"target-not-empty", false, SIDE_TARGET, check_target_empty},
-    {"other-move", true, SIDE_TARGET, check_other_move},
-    {"databases", false, SIDE_TARGET, check_databases},
-    {"eviction", false, SIDE_TARGET, check_eviction},
-    {"target-memory", true, SIDE_TARGET, check_target_memory},
-    {"output-buffer", true, SIDE_SOURCE, check_output_buffer},
-    {"backlog", true, SIDE_SOURCE, check_backlog},
-    {"wait-users", true, SIDE_SOURCE, check_wait},
-    {"min-replicas", true, SIDE_SOURCE, check_min_replicas},
-    {"target-min-replicas", false, SIDE_TARGET, check_target_replicas},
-    {"clock-skew", true, SIDE_SOURCE, check_clock},
-    {"disk", true, SIDE_SOURCE, check_disk},
+    {"same-server", false, SIDE_SOURCE, check_same, OF_SERVER},
+    {"source-version", false, SIDE_SOURCE, check_source_version, OF_SERVER},
+    {"target-version", false, SIDE_TARGET, check_target_version, OF_ANY},
+    {"source-role", false, SIDE_SOURCE, check_source_role, OF_SERVER},
+    {"target-role", false, SIDE_TARGET, check_target_role, OF_ANY},
+    {"cluster-mode", false, SIDE_SOURCE, check_cluster, OF_ANY},
+    {"loading", false, SIDE_SOURCE, check_loading, OF_ANY},
+    {"source-rights", false, SIDE_SOURCE, check_source_rights, OF_SERVER},
+    {"target-rights", false, SIDE_TARGET, check_target_rights, OF_ANY},
+    {"modules", true, SIDE_SOURCE, check_modules, OF_SERVER},
+    {"vector-sets", true, SIDE_SOURCE, check_vector_sets, OF_SERVER},
+    {"field-expiry", true, SIDE_SOURCE, check_field_expiry, OF_ANY},
+    {"file-modules", true, SIDE_SOURCE, check_file_modules, OF_FILE},
+    {"file-rest", true, SIDE_SOURCE, check_file_rest, OF_FILE},
+    {"sentinel", true, SIDE_SOURCE, check_sentinel, OF_SERVER},
+    {"target-not-empty", false, SIDE_TARGET, check_target_empty, OF_ANY},
+    {"other-move", true, SIDE_TARGET, check_other_move, OF_ANY},
+    {"databases", false, SIDE_TARGET, check_databases, OF_ANY},
+    {"eviction", false, SIDE_TARGET, check_eviction, OF_ANY},
+    {"target-memory", true, SIDE_TARGET, check_target_memory, OF_ANY},
+    {"output-buffer", true, SIDE_SOURCE, check_output_buffer, OF_SERVER},
+    {"backlog", true, SIDE_SOURCE, check_backlog, OF_SERVER},
+    {"wait-users", true, SIDE_SOURCE, check_wait, OF_SERVER},
+    {"min-replicas", true, SIDE_SOURCE, check_min_replicas, OF_SERVER},
+    {"target-min-replicas", false, SIDE_TARGET, check_target_replicas, OF_ANY},
+    {"clock-skew", true, SIDE_SOURCE, check_clock, OF_ANY},
+    {"disk", true, SIDE_SOURCE, check_disk, OF_ANY},
 };
 
 static bool row_of(const char *id, const check_row **ret)
@@ -585,10 +621,12 @@ bool preflight_run(move *m, preflight_result *ret, err *e)
 {
     *ret = (preflight_result){0};
     facts f = {.m = m, .result = ret};
-    bool done = accepted_are_known(m->options, e) && move_source(m, e) && move_target(m, e) &&
-                facts_read(&f, e);
+    bool is_file = m->source_url.is_file;
+    source_kind not_for = is_file ? OF_SERVER : OF_FILE;
+    bool done = accepted_are_known(m->options, e) && (is_file || move_source(m, e)) &&
+                move_target(m, e) && facts_read(&f, e);
     for (size_t i = 0; i < COUNT_OF(checks) && done; i++)
-        checks[i].check(&f, checks[i].id);
+        if (checks[i].of != not_for) checks[i].check(&f, checks[i].id);
     facts_clear(&f);
     return done;
 }

@@ -12,6 +12,7 @@
 #include "migrate/finish.h"
 #include "migrate/hook.h"
 #include "migrate/hooks.h"
+#include "migrate/load_end.h"
 #include "migrate/preflight.h"
 #include "migrate/progress.h"
 #include "migrate/quarantine.h"
@@ -392,10 +393,13 @@ static bool order_do(runner *r, move_order *o, err *e)
         o->text = mem_text(span_text("going on"));
         return true;
     case ORDER_RETRY:
+        if (!move_needs_server(&r->m, "nothing is copied again", e)) return false;
         return quarantine_retry(&r->m, o->list, &o->text, &o->refused, e);
     case ORDER_COPY:
+        if (!move_needs_server(&r->m, "nothing is copied again", e)) return false;
         return quarantine_copy(&r->m, o->list, &o->text, &o->refused, e);
     case ORDER_CUTOVER:
+        if (!move_needs_server(&r->m, "there is no cutover", e)) return false;
         return order_cutover(r, o, e);
     case ORDER_ABORT: {
         if (!finish_abort(&r->m, &o->text, e)) return false;
@@ -455,6 +459,62 @@ static bool verified_review(runner *r, err *e)
     return true;
 }
 
+/* --- a file is loaded ------------------------------------------------------------------------ */
+
+/* The end: counted, taken back, over. */
+static bool load_over(runner *r, bool same, err *e)
+{
+    struct journal_quarantine_count set_aside = {0};
+    if (!journal_quarantine_count(r->m.journal, &set_aside, e) ||
+        !hooks_before(&r->m, HOOK_FINISH, e) || !load_finish(&r->m, e))
+        return false;
+    hooks_after(&r->m, HOOK_FINISH, true);
+    uint64_t open = set_aside.all - set_aside.accepted;
+    if (open > 0) {
+        log_warn("%" PRIu64 " keys of the file are in the quarantine and not on the target: "
+                 "'handover migrate quarantine --workdir %s list'",
+                 open, r->m.options->workdir);
+    }
+    if (open > 0 || !same) r->exit_code = 1;
+    r->clean = true;
+    r->over = true;
+    return true;
+}
+
+static void load_summary_print(runner *r, const link_status *s)
+{
+    progress_end(&r->progress);
+    printf("loaded '%s': %" PRIu64 " keys written, %s; %" PRIu64 " were over and left out\n",
+           r->m.load.path, s->progress.snapshot_keys, bytes_show((double)r->m.load.file.bytes).text,
+           s->progress.expired);
+}
+
+static bool load_follow(runner *r, const link_status *s, err *e)
+{
+    bool same = false;
+    if (s->receiver.is_dead) {
+        *e = s->receiver.trouble;
+        return false;
+    }
+    if (s->phase == LINK_PAUSED)
+        return move_enter(&r->m, JOURNAL_PAUSED, "paused; nothing is written", e);
+    if (s->phase == LINK_CONNECTING || s->phase == LINK_STOPPED) return true;
+    if (!move_enter(&r->m, JOURNAL_SNAPSHOT, "loading the file", e)) return false;
+    if (s->phase != LINK_STREAM) return true;
+    load_summary_print(r, s);
+    hooks_after(&r->m, HOOK_SNAPSHOT, true);
+    return load_compare(&r->m, &same, e) && load_over(r, same, e);
+}
+
+static bool load_tick(runner *r, const link_status *s, err *e)
+{
+    watch(r, s);
+    if (!second_tick(r, e) || !load_follow(r, s, e)) return false;
+    if (s->phase == LINK_STOPPED) return link_stopped(s, e);
+    if (!r->over) orders_take(r);
+    return true;
+}
+
 static bool tick(runner *r, err *e)
 {
     if (signalled) return interrupted(r, e);
@@ -468,6 +528,7 @@ static bool tick(runner *r, err *e)
     pthread_mutex_unlock(&r->m.lock);
     if (!quarantine_note(&r->m, e)) return false;
     progress_update(&r->progress, &r->m, &s);
+    if (r->m.source_url.is_file) return load_tick(r, &s, e);
     source_ask(r, &s);
     watch(r, &s);
     if (!state_follow(r, &s, e) || !second_tick(r, e)) return false;
@@ -505,8 +566,32 @@ static bool settings_change(runner *r, const preflight_result *p, err *e)
     return true;
 }
 
+static void dry_run_print_file(move *m, const preflight_result *p)
+{
+    printf("plan: %s to %s (%s)\n", m->source_text, m->target_text,
+           engine_version_show(&m->target_version).text);
+    printf("  data       %" PRIu64 " keys, %s in RDB version %u, saved by %s\n", p->source_keys,
+           bytes_show((double)p->source_bytes).text, m->load.summary.version,
+           engine_version_show(&m->source_version).text);
+    for (size_t i = 0; i < p->setting_count; i++) {
+        const setting_change *c = &p->settings[i].change;
+        printf("  target     CONFIG SET %s '%s' (now '%s')\n", c->name, c->wanted, c->old);
+    }
+    printf("  target     MSET, SET .. PXAT, RESTORE .. REPLACE, FUNCTION LOAD REPLACE; GET and SET "
+           "handover:checkpoint:%s in db 0\n",
+           m->link_id);
+    printf("  target     keys that are over by then are left out; nothing is held back\n");
+    if (m->options->policy == TARGET_REPLACE)
+        printf("  target     UNLINK of keys the file has not (SCAN of the target)\n");
+    printf("  target     SCAN, TYPE: keys are counted against the file; then the move ends\n");
+}
+
 static void dry_run_print(move *m, const preflight_result *p)
 {
+    if (m->source_url.is_file) {
+        dry_run_print_file(m, p);
+        return;
+    }
     printf("plan: %s (%s) to %s (%s)\n", m->source_text,
            engine_version_show(&m->source_version).text, m->target_text,
            engine_version_show(&m->target_version).text);
@@ -552,6 +637,9 @@ static bool preflight(runner *r, journal_state now, err *e)
     bool fresh = now == JOURNAL_NEW || (now == JOURNAL_CHECKED && !begun);
     /* Settings of a start that was killed: taken back, and planned anew from what stands then. */
     if (fresh && !r->m.options->dry_run && !change_undo_settings(&r->m, e)) return false;
+    if (r->m.source_url.is_file && !load_check(&r->m.load, r->m.source_url.host, r->m.journal,
+                                               fresh || r->m.options->dry_run, e))
+        return false;
     if (!preflight_run(&r->m, p, e)) return false;
     if (!fresh && !r->m.options->dry_run) return true;
     if (!preflight_judge(p, e)) return false;
@@ -589,6 +677,10 @@ static bool run_link(runner *r, err *e)
                       .throttle_file = throttle_file,
                       .target_rdb_version = r->m.target_version.rdb_version,
                       .fields_expire = engine_version_expires_fields(&r->m.target_version)};
+    if (r->m.source_url.is_file) {
+        l.file = &r->m.load.file;
+        l.spool_bytes_max = load_spool_bytes(&r->m.load, o->spool_bytes_max);
+    }
     sync_link *link = NULL;
     int64_t generation = 0;
     if (!journal_get_i64(r->m.journal, "generation", 0, &generation, e)) return false;
@@ -659,6 +751,14 @@ static bool begin(runner *r, err *e)
         return err_hint(e, "begin another one in a new work directory");
     }
     if (!policy_note(&r->m, e)) return false;
+    if (r->m.source_url.is_file) {
+        bool compared = false;
+        bool same = false;
+        if (r->m.options->cutover_auto)
+            return move_needs_server(&r->m, "'--cutover auto': there is no cutover", e);
+        if (!load_is_compared(&r->m, &compared, &same, e)) return false;
+        if (compared) return load_over(r, same, e);
+    }
     if (now == JOURNAL_FENCED && !cutover_recover(&r->m, e)) return false;
     return move_state(&r->m, &now, e) && preflight(r, now, e);
 }

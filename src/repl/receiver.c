@@ -1,11 +1,9 @@
 #include "repl/receiver.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "repl/psync.h"
+#include "repl/receiver_internal.h"
 
 #define ACK_EVERY_MS 1000
 /* Behind a diskless snapshot the source keeps the stream back until an ACK that it reads after it
@@ -19,27 +17,6 @@
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS 2000
 #define RECEIVE_BUFFER_MAX ((size_t)1024 * 1024)
-
-struct receiver {
-    engine_url source;
-    spool *spool;
-    uint64_t generation_used; /* by an earlier spool, on the target */
-    int64_t silence_max_ms;
-    pthread_t thread;
-    net_loop *loop;
-    net_wake *wake;
-    engine *engine;
-    psync_reader psync;
-    int64_t next_ack_ns;
-    int64_t retry_ms;
-    int quick_acks;     /* still to send behind a snapshot, until the stream flows */
-    bool snapshot_open; /* a snapshot began and has not ended */
-    atomic_bool stop;
-    atomic_bool ack_asked;
-    atomic_bool full_sync_asked;
-    pthread_mutex_t lock; /* over status */
-    receiver_status status;
-};
 
 static void state_set(receiver *r, receiver_state state)
 {
@@ -323,6 +300,7 @@ receiver *receiver_start(const receiver_options *o)
 {
     receiver *r = mem_alloc(sizeof *r);
     r->source = engine_url_copy(o->source);
+    r->file = o->file;
     r->spool = o->spool;
     r->generation_used = o->generation_used;
     r->silence_max_ms = o->silence_max_ms;
@@ -332,7 +310,7 @@ receiver *receiver_start(const receiver_options *o)
     r->wake = net_wake_new(r->loop);
     (void)pthread_mutex_init(&r->lock, NULL); /* never fails with default attributes on Linux */
     spool_wake_writer(o->spool, r->wake);
-    int failed = pthread_create(&r->thread, NULL, receiver_main, r);
+    int failed = pthread_create(&r->thread, NULL, r->file ? feed_main : receiver_main, r);
     assert(!failed);
     return r;
 }

@@ -3,19 +3,36 @@
  * It asks to go on where the spool ends (PSYNC), begins a new generation when the source answers
  * FULLRESYNC, acknowledges what it holds once a second also during the snapshot, reconnects by
  * itself, and stops reading while the spool or the disk is full. It parses neither snapshot nor
- * stream. protocol.md R10: after a diskless snapshot an ACK is sent at once. */
+ * stream. protocol.md R10: after a diskless snapshot an ACK is sent at once.
+ *
+ * With a file it reads that instead (repl/feed.c), goes on where the spool ends, and begins anew
+ * when it is asked for a full sync. */
 #pragma once
 #include "engine/engine.h"
 #include "repl/spool.h"
 
 typedef struct receiver receiver;
 
+/* An RDB file in place of a source: it is fed into the spool, and no stream follows. What it was
+ * when it was checked; another one under the same name is recognised. */
 typedef struct {
-    const engine_url *source; /* copied */
-    spool *spool;             /* outlives the receiver */
-    bool full_sync;           /* do not try to go on: what the spool holds is of no use */
-    uint64_t generation_used; /* the target knows this one: full syncs get higher numbers */
-    int64_t silence_max_ms;   /* a source that says nothing for so long is given up */
+    const char *path;
+    char identity[REPLID_SIZE + 1]; /* of the content: stands where a source's replid would */
+    uint64_t bytes;                 /* of the RDB; more may stand behind it */
+    uint64_t size;                  /* of the file */
+    uint64_t device, inode;
+    int64_t changed_ns; /* mtime */
+} receiver_file;
+/* What stat says of the open file; false: not there, or no regular file. */
+bool receiver_file_look(int fd, receiver_file *ret, err *e) MUST_CHECK;
+
+typedef struct {
+    const engine_url *source;  /* copied */
+    const receiver_file *file; /* NULL: the source is a server; borrowed */
+    spool *spool;              /* outlives the receiver */
+    bool full_sync;            /* do not try to go on: what the spool holds is of no use */
+    uint64_t generation_used;  /* the target knows this one: full syncs get higher numbers */
+    int64_t silence_max_ms;    /* a source that says nothing for so long is given up */
 } receiver_options;
 
 typedef enum {
@@ -34,6 +51,7 @@ typedef struct {
     int64_t heard_ns;        /* when the source was last heard; 0: never */
     uint64_t connections;    /* made so far */
     bool full;               /* not reading: the spool or the disk is full */
+    bool is_dead;            /* nothing will come any more: the file is not what it was */
     err trouble;             /* why it is not connected or not reading; kind ERR_NONE: nothing */
 } receiver_status;
 

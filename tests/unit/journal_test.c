@@ -231,7 +231,7 @@ static void only_the_states_of_the_design_follow_each_other(void **state)
     static const char *const allowed[JOURNAL_STATE_COUNT] = {
         [JOURNAL_NEW] = "checked aborted",
         [JOURNAL_CHECKED] = "checked snapshot paused aborted",
-        [JOURNAL_SNAPSHOT] = "snapshot catching-up paused aborted",
+        [JOURNAL_SNAPSHOT] = "snapshot catching-up finished paused aborted",
         [JOURNAL_CATCHING_UP] = "snapshot catching-up in-sync paused aborted",
         [JOURNAL_IN_SYNC] = "snapshot catching-up in-sync verified fenced paused aborted",
         [JOURNAL_VERIFIED] = "snapshot catching-up in-sync verified fenced paused aborted",

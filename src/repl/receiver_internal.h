@@ -1,0 +1,33 @@
+/* repl/receiver_internal.h: what the two ways to fill the spool share: from a server, from a file.
+ */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "repl/psync.h"
+#include "repl/receiver.h"
+
+struct receiver {
+    engine_url source;
+    const receiver_file *file; /* NULL: a server */
+    spool *spool;
+    uint64_t generation_used; /* by an earlier spool, on the target */
+    int64_t silence_max_ms;
+    pthread_t thread;
+    net_loop *loop;
+    net_wake *wake;
+    engine *engine;
+    psync_reader psync;
+    int64_t next_ack_ns;
+    int64_t retry_ms;
+    int quick_acks;     /* still to send behind a snapshot, until the stream flows */
+    bool snapshot_open; /* a snapshot began and has not ended */
+    atomic_bool stop;
+    atomic_bool ack_asked;
+    atomic_bool full_sync_asked;
+    pthread_mutex_t lock; /* over status */
+    receiver_status status;
+};
+
+/* The thread that feeds the spool from a file (repl/feed.c). */
+void *feed_main(void *receiver);
