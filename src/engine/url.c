@@ -152,9 +152,10 @@ static bool parts_parse(span rest, engine_url *u, err *e)
     if (span_find(rest, span_text("/"), &slash)) {
         span db = span_tail(rest, slash + 1);
         uint64_t number = 0;
-        if (db.size && (!span_to_u64(db, &number) || number > DB_MAX))
+        if (db.size && (!span_to_u64(db, &number) || number > DB_MAX)) {
             return err_set(e, ERR_USAGE, "the database behind '/' is not a number up to %d",
                            DB_MAX);
+        }
         u->db = (int)number;
         rest = span_of(rest.at, slash);
     }

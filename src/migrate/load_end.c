@@ -66,7 +66,7 @@ static bool batch_count(void *context, unsigned db, size_t count, const reply *k
     comparison *c = context;
     CLEANUP(arena_clear) arena memory = {0};
     CLEANUP(buf_clear) buf out = buf_of(1024 * MIB);
-    const reply **answers = arena_alloc(&memory, (count + 1) * sizeof *answers);
+    const reply **answers = arena_alloc(&memory, (count + 1) * sizeof(const reply *));
     char number[16];
     (void)snprintf(number, sizeof number, "%u", db);
     bool fits = resp_begin(&out, 2) && resp_arg_text(&out, "SELECT") && resp_arg_text(&out, number);
