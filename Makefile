@@ -44,7 +44,7 @@ bench: setup-run all engines ## all figures of docs/performance.md; tables and b
 	@$(python) tests/bench/all.py $(args)
 
 interop: setup-test all engines ## clients from npm, Debian, PyPI, Maven and Go, recognised as the table says
-	@tests/interop/install.sh debian npm pypi maven go
+	@tests/interop/install.sh debian npm pypi moto maven go
 	@$(python) -m pytest -p no:cacheprovider -q --tb=short tests/interop
 
 fuzz: setup-lint ## every fuzz target for `seconds` (60), or for `executions` inputs each

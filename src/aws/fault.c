@@ -19,8 +19,9 @@ aws_fault aws_fault_read(int status, span body)
     const xml_node *root = NULL;
     err ignored = {0}; /* a proxy's page is no XML: the status says what there is to say */
     if (xml_read(body, &memory, &root, &ignored)) {
-        bool inside = xml_at(root, "Error") != NULL;
-        const xml_node *error = inside ? xml_at(root, "Error") : root;
+        const xml_node *error = xml_at(root, "Error");
+        if (!error) error = xml_at(root, "Errors/Error");
+        if (!error) error = root;
         copy(f.code, sizeof f.code, xml_text(error, "Code"));
         copy(f.message, sizeof f.message, xml_text(error, "Message"));
         copy(f.request_id, sizeof f.request_id, xml_text(root, "RequestId"));

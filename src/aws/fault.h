@@ -11,7 +11,8 @@ typedef struct {
     char request_id[96];
 } aws_fault;
 
-/* From the XML of the query protocol (ErrorResponse/Error) or of S3 (Error). Any body will do. */
+/* From the XML of the query protocol (ErrorResponse/Error), of EC2 (Response/Errors/Error) or of S3
+ * (Error). Any body will do. */
 aws_fault aws_fault_read(int status, span body);
 bool aws_fault_is(const aws_fault *f, const char *code);
 /* ERR_AWS "service answered Code: message (request id)", with a hint where one is known; answers

@@ -285,3 +285,54 @@ def test_keys_that_a_service_calls_expired_are_renewed_once(probe):
 def test_no_region_is_a_usage_error(probe):
     got = probe("region", env=NO_INSTANCE, good=False)
     assert int(got["kind"]) == ERR_USAGE and "AWS_REGION" in got["hint"]
+
+
+# --- S3 (its own behaviour: tests/interop/test_aws.py, against moto)
+
+
+def s3(probe, server, what, key, *more, good=True):
+    return probe("s3", what, "b", key, *more, env={**STATIC, "AWS_ENDPOINT_URL_S3": server.url}, good=good)
+
+
+def test_a_list_of_objects_goes_on_to_its_last_page(probe):
+    def listed(name, more=""):
+        return f"<ListBucketResult>{more}<Contents><Key>{name}</Key><Size>1</Size></Contents></ListBucketResult>"
+
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t/1=</NextContinuationToken>"
+    with Answers({("GET", "/b?list-type=2&prefix=p%2F"): listed("p/a", more),
+                  ("GET", "/b?list-type=2&prefix=p%2F&continuation-token=t%2F1%3D"): listed("p/b")}) as service:
+        assert s3(probe, service, "list", "p/") == {"p/a": "1", "p/b": "1"}
+
+
+def test_an_object_whose_connection_breaks_is_taken_up_where_it_broke(probe):
+    body = "line one\nline two\nline three\n"
+
+    def part(asked):
+        begin, end = map(int, asked.headers["Range"].split("=")[1].split("-"))
+        assert asked.headers["If-Match"] == '"e"'
+        piece = body[begin:end + 1]
+        return (206, piece[:10], {"Content-Length": str(len(piece)), "Connection": "close"})
+
+    with Answers({("HEAD", "/b/k"): (200, "", {"Content-Length": str(len(body)), "ETag": '"e"'}), ("GET", "/b/k"): part}) as service:
+        s3(probe, service, "get", "k")
+        assert probe.lines == body.splitlines()
+        assert [a.headers["Range"] for a in service.asked[1:]] == ["bytes=0-28", "bytes=10-28", "bytes=20-28"]
+
+
+def test_an_object_that_changed_meanwhile_is_not_mixed(probe):
+    with Answers({("HEAD", "/b/k"): (200, "", {"Content-Length": "20", "ETag": '"e"'}),
+                  ("GET", "/b/k"): [(206, "0123456789", {"Content-Length": "20", "Connection": "close"}),
+                                    (412, "<Error><Code>PreconditionFailed</Code><Message>m</Message></Error>")]}) as service:
+        got = s3(probe, service, "get", "k", good=False)
+    assert "PreconditionFailed" in got["error"]
+
+
+def test_parts_that_fail_to_be_joined_behind_a_status_of_200_are_told(probe, tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"x" * (6 << 20))
+    part = (200, "", {"ETag": '"p"'})
+    with Answers({("POST", "/b/k?uploads="): "<R><UploadId>u</UploadId></R>", ("PUT", "/b/k?partNumber=1&uploadId=u"): part,
+                  ("PUT", "/b/k?partNumber=2&uploadId=u"): part,
+                  ("POST", "/b/k?uploadId=u"): "<Error><Code>InternalError</Code><Message>m</Message></Error>"}) as service:
+        got = s3(probe, service, "upload", "k", str(path), str(5 << 20), good=False)
+    assert "InternalError" in got["error"]

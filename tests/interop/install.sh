@@ -1,7 +1,8 @@
 #!/bin/sh
 # tests/interop/install.sh [KIND...]: other people's clients into .cache/interop, nothing anywhere
-# else. Kinds: debian npm (without an argument: these) pypi maven go. What is there is kept; remove
-# .cache/interop/KIND to fetch it again. Debian's own packages come from tools/setup.sh.
+# else. Kinds: debian npm (without an argument: these) pypi maven go, and moto (S3 and STS in Python,
+# which witnesses the AWS client). What is there is kept; remove .cache/interop/KIND to fetch it again.
+# Debian's own packages come from tools/setup.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
@@ -43,6 +44,15 @@ pypi() {
     made python
 }
 
+moto() {
+    begin moto "moto from PyPI" || return 0
+    /usr/bin/python3 -m pip install -q --root-user-action=ignore --target "$store/moto.part" 'moto[s3,server]>=5.1,<6' awscrt 2>"$store/moto.log" || {
+        tail -n 5 "$store/moto.log" >&2
+        return 1
+    }
+    made moto
+}
+
 maven() {
     begin maven "clients from Maven Central" || return 0
     cp "$here/clients/pom.xml" "$store/maven.part/"
@@ -66,9 +76,9 @@ for kind in "$@"; do
     case $kind in
     npm) npm_ ;;
     go) go_ ;;
-    debian | pypi | maven) "$kind" ;;
+    debian | pypi | moto | maven) "$kind" ;;
     *)
-        echo "error: no kind is called '$kind'; one of debian npm pypi maven go" >&2
+        echo "error: no kind is called '$kind'; one of debian npm pypi moto maven go" >&2
         exit 2
         ;;
     esac

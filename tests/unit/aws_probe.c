@@ -2,11 +2,18 @@
  *   aws_probe credentials [PROFILE]          source, key id, secret, token and end, one a line
  *   aws_probe region [PROFILE]
  *   aws_probe query SERVICE ACTION [NAME=VALUE ...]   the texts of all pages, "Path: text" a line
- * Exit code 0, or 1 with the error's kind, text and hint. PROBE_MS: the deadline (20000). */
+ *   aws_probe s3 put|get|head|list|delete BUCKET KEY [FILE]
+ *   aws_probe s3 upload|abort BUCKET KEY FILE|UPLOAD [PART_SIZE [UPLOAD]]   tells "upload: ID",
+ * "done: BYTES" Exit code 0, or 1 with the error's kind, text and hint. PROBE_MS: the deadline
+ * (20000). */
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "aws/credentials.h"
 #include "aws/query.h"
+#include "aws/s3.h"
 #include "base/clock.h"
 
 static void line(const char *name, span value)
@@ -91,6 +98,80 @@ static bool query(struct aws_session *s, int count, char **arguments, err *e)
     return good;
 }
 
+static bool to_output(void *context, span piece, err *e)
+{
+    (void)context;
+    (void)e;
+    return fwrite(piece.at, 1, piece.size, stdout) == piece.size;
+}
+
+static bool listed(void *context, const char *key, uint64_t size, err *e)
+{
+    (void)context;
+    (void)e;
+    (void)printf("%s: %llu\n", key, (unsigned long long)size);
+    return true;
+}
+
+static bool begun(void *context, const char *upload, err *e)
+{
+    (void)context;
+    (void)e;
+    line("upload", span_text(upload));
+    return true;
+}
+
+static void progress(void *context, uint64_t done)
+{
+    (void)context;
+    (void)printf("done: %llu\n", (unsigned long long)done);
+    (void)fflush(stdout);
+}
+
+static bool
+upload(struct aws_session *s, const s3_object *o, int count, char **arguments, aws_fault *f, err *e)
+{
+    struct stat facts = {0};
+    int file = open(arguments[0], O_RDONLY | O_CLOEXEC);
+    assert(file >= 0 && fstat(file, &facts) == 0);
+    s3_file job = {.file = file,
+                   .size = (uint64_t)facts.st_size,
+                   .upload = count > 2 ? arguments[2] : NULL,
+                   .begun = begun,
+                   .progress = progress};
+    if (count > 1 && !span_to_u64(span_text(arguments[1]), &job.part_size)) return false;
+    bool good = s3_upload(s, o, &job, deadline(), f, e);
+    (void)close(file);
+    return good;
+}
+
+static bool s3(struct aws_session *s, int count, char **arguments, err *e)
+{
+    const char *what = arguments[0];
+    s3_object o = {arguments[1], arguments[2]};
+    s3_head h = {0};
+    aws_fault f = {0};
+    bool good = true;
+    if (strcmp(what, "put") == 0) {
+        good = s3_put(s, &o, span_text(arguments[3]), deadline(), &f, e);
+    } else if (strcmp(what, "get") == 0) {
+        good = s3_get(s, &o, to_output, NULL, deadline(), &f, e);
+    } else if (strcmp(what, "head") == 0) {
+        good = s3_head_read(s, &o, deadline(), &h, &f, e);
+        if (good) (void)printf("size: %llu\netag: %s\n", (unsigned long long)h.size, h.etag);
+    } else if (strcmp(what, "list") == 0) {
+        good = s3_list(s, &o, listed, NULL, deadline(), &f, e);
+    } else if (strcmp(what, "delete") == 0) {
+        good = s3_delete(s, &o, deadline(), &f, e);
+    } else if (strcmp(what, "abort") == 0) {
+        good = s3_upload_abort(s, &o, arguments[3], deadline(), &f, e);
+    } else {
+        good = upload(s, &o, count - 3, arguments + 3, &f, e);
+    }
+    if (!good) (void)printf("code: %s\nstatus: %d\n", f.code, f.status);
+    return good;
+}
+
 static bool with_session(int count, char **arguments, err *e)
 {
     struct aws_session *s = NULL;
@@ -98,10 +179,13 @@ static bool with_session(int count, char **arguments, err *e)
     aws_choice choice = {.profile = region && count > 1 ? arguments[1] : NULL};
     if (!aws_session_new(&choice, deadline(), &s, e)) return false;
     bool good = true;
-    if (region)
+    if (region) {
         line("region", span_text(aws_session_region(s)));
-    else
+    } else if (strcmp(arguments[0], "s3") == 0) {
+        good = s3(s, count - 1, arguments + 1, e);
+    } else {
         good = query(s, count - 1, arguments + 1, e);
+    }
     aws_session_free(s);
     return good;
 }

@@ -9,6 +9,7 @@
 #include "aws/keys.h"
 #include "aws/partition.h"
 #include "aws/query.h"
+#include "aws/s3.h"
 #include "aws/xml.h"
 #include "base/clock.h"
 
@@ -318,6 +319,24 @@ static void a_wait_ends_when_done_when_failed_and_at_its_deadline(void **state)
     assert_string_equal(e.text, "cache 'a': not in time, still: creating");
 }
 
+static void a_part_is_large_enough_for_any_object(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {0, 1, S3_PART_DEFAULT * S3_PARTS_MAX,
+                                     S3_PART_DEFAULT * S3_PARTS_MAX + 1, S3_OBJECT_MAX};
+    uint64_t part = 0;
+    err e = {0};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        assert_true(s3_part_size(sizes[i], 0, &part, &e));
+        assert_true((sizes[i] + part - 1) / part <= S3_PARTS_MAX);
+        assert_int_equal(part, i < 3 ? S3_PART_DEFAULT : i == 3 ? 2 * S3_PART_DEFAULT : part);
+    }
+    assert_true(s3_part_size(1, 1, &part, &e));
+    assert_int_equal(part, S3_PART_MIN);
+    assert_false(s3_part_size(S3_OBJECT_MAX + 1, 0, &part, &e));
+    assert_int_equal(e.kind, ERR_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +355,7 @@ int main(void)
         cmocka_unit_test(each_partition_has_its_names),
         cmocka_unit_test(the_nearest_wish_for_an_endpoint_wins),
         cmocka_unit_test(a_wait_ends_when_done_when_failed_and_at_its_deadline),
+        cmocka_unit_test(a_part_is_large_enough_for_any_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
