@@ -134,9 +134,10 @@ bool call_number(const api_call *c, const char *name, int64_t min, int64_t max, 
     const char *text = call_text(c, name);
     int64_t value = 0;
     if (!text) return true;
-    if (!span_to_i64(span_text(text), &value) || value < min || value > max)
+    if (!span_to_i64(span_text(text), &value) || value < min || value > max) {
         return api_fail(c->e, "InvalidParameterValue",
                         "%s must be a number from %" PRId64 " to %" PRId64 ".", name, min, max);
+    }
     *ret = value;
     return true;
 }

@@ -86,7 +86,7 @@ bool dns_server_start(sandbox *s, uint16_t *port, dns_server **ret, err *e)
     struct sockaddr_in here = {
         .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof here;
-    struct timeval turn = {.tv_usec = TURN_MS * 1000};
+    struct timeval turn = {.tv_usec = INT64_C(1000) * TURN_MS};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof here) != 0 ||
         getsockname(fd, (struct sockaddr *)&here, &size) != 0 ||

@@ -175,9 +175,10 @@ step failover_end(keeper *k, const char *id, json_t *g, err *e)
     json_t *old = group_node_find(k->s, old_id, &group, &owner);
     (void)id;
     if (old && (!node_is_ready(k, old) || !roles_apply(k, g, e))) return STEP_MORE;
-    if (old)
+    if (old) {
         state_event(k->s, "cache-cluster", old_id, "Finished recovery for cache nodes %s",
                     GROUP_NODE);
+    }
     (void)json_object_del(g, "old_primary");
     return STEP_DONE;
 }

@@ -118,21 +118,24 @@ static bool engine_take(api_call *c, wanted *w)
 {
     const char *asked = call_text(c, "EngineVersion");
     w->engine = call_text(c, "Engine") ? call_text(c, "Engine") : "redis";
-    if (strcmp(w->engine, "redis") != 0 && strcmp(w->engine, "valkey") != 0)
+    if (strcmp(w->engine, "redis") != 0 && strcmp(w->engine, "valkey") != 0) {
         return api_fail(c->e, "InvalidParameterValue", "The engine %s is not redis or valkey.",
                         span_show(span_text(w->engine)).text);
+    }
     static const char *const newest[2][5] = {{"9.0", "8.2", "8.1", "8.0", "7.2"},
                                              {"7.1", "7.0", "7.0", "7.0", "7.0"}};
     bool is_redis = strcmp(w->engine, "redis") == 0;
-    for (size_t i = 0; !asked && i < COUNT_OF(newest[0]); i++)
+    for (size_t i = 0; !asked && i < COUNT_OF(newest[0]); i++) {
         if (programs_choose(&c->s->programs, w->engine, newest[is_redis][i]))
             asked = newest[is_redis][i];
+    }
     w->version = asked ? asked : newest[is_redis][0];
-    if (!parameters_family_of(w->engine, w->version))
+    if (!parameters_family_of(w->engine, w->version)) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "Cannot find version %s for %s: DescribeCacheEngineVersions lists what "
                         "there is.",
                         span_show(span_text(w->version)).text, w->engine);
+    }
     if (programs_choose(&c->s->programs, w->engine, w->version)) return true;
     return api_fail(c->e, "NotImplemented",
                     "The sandbox found no engine on this machine that can be %s %s ('handover "
@@ -153,13 +156,15 @@ static bool count_take(api_call *c, wanted *w)
     const char *mode = call_text(c, "ClusterMode");
     if (shards > 1 || (mode && strcmp(mode, "disabled") != 0)) return call_lacks(c, "cluster mode");
     if (replicas >= 0) w->count = replicas + 1;
-    if (w->auto_failover && w->count < 2)
+    if (w->auto_failover && w->count < 2) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "When using automatic failover, there must be at least 2 cache clusters "
                         "in the replication group.");
-    if (w->multi_az && !w->auto_failover)
+    }
+    if (w->multi_az && !w->auto_failover) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "MultiAZEnabled needs AutomaticFailoverEnabled.");
+    }
     if (nodes_count(c->s) + (size_t)w->count > NODES_MAX)
         return api_fail(c->e, "NodeQuotaForCustomerExceeded", "At most %d nodes.", NODES_MAX);
     return true;
@@ -169,24 +174,27 @@ static bool places_take(api_call *c, wanted *w)
 {
     w->node_type = call_text(c, "CacheNodeType");
     if (!w->node_type) w->node_type = NODE_TYPE_DEFAULT;
-    if (!parameters_of_node_type(w->node_type, "node_type")[0])
+    if (!parameters_of_node_type(w->node_type, "node_type")[0]) {
         return api_fail(c->e, "InvalidParameterValue", "Invalid Cache Node Type: %s.",
                         span_show(span_text(w->node_type)).text);
+    }
     w->subnet_group = call_text(c, "CacheSubnetGroupName");
     if (!w->subnet_group) w->subnet_group = "default";
     if (strcmp(w->subnet_group, "default") != 0 &&
-        !json_object_get(state_part(c->s, "subnet_groups"), w->subnet_group))
+        !json_object_get(state_part(c->s, "subnet_groups"), w->subnet_group)) {
         return api_fail(c->e, "CacheSubnetGroupNotFoundFault",
                         "Cache Subnet Group %s does not exist.",
                         span_show(span_text(w->subnet_group)).text);
+    }
     const char *family = parameters_family_of(w->engine, w->version);
     (void)snprintf(w->default_group, sizeof w->default_group, "default.%s", family);
     w->parameter_group = call_text(c, "CacheParameterGroupName");
     if (!w->parameter_group) w->parameter_group = w->default_group;
     const char *its = parameters_family(c->s, w->parameter_group);
-    if (!its)
+    if (!its) {
         return api_fail(c->e, "CacheParameterGroupNotFound", "CacheParameterGroup %s not found.",
                         span_show(span_text(w->parameter_group)).text);
+    }
     if (strcmp(its, family) == 0) return true;
     return api_fail(c->e, "InvalidParameterCombination",
                     "Expected a parameter group of family %s but found one of family %s.", family,
@@ -207,12 +215,14 @@ static bool flags_take(api_call *c, wanted *w)
         return false;
     if (mode && strcmp(mode, "required") != 0)
         return call_lacks(c, "TransitEncryptionMode other than required");
-    if (call_text(c, "AuthToken") && !w->tls)
+    if (call_text(c, "AuthToken") && !w->tls) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "The AUTH token needs TransitEncryptionEnabled.");
-    if (form_item(c->q, "UserGroupIds", "member", 1, NULL) && !w->tls)
+    }
+    if (form_item(c->q, "UserGroupIds", "member", 1, NULL) && !w->tls) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "User groups need TransitEncryptionEnabled.");
+    }
     return !call_text(c, "AuthToken") || token_check(c, call_text(c, "AuthToken"));
 }
 
@@ -252,9 +262,10 @@ bool api_create_replication_group(api_call *c, json_t **ret)
     if (!call_identifier(c, "ReplicationGroupId", 40, w.id) || !engine_take(c, &w) ||
         !flags_take(c, &w) || !count_take(c, &w) || !places_take(c, &w))
         return false;
-    if (group_find(c->s, w.id))
+    if (group_find(c->s, w.id)) {
         return api_fail(c->e, "ReplicationGroupAlreadyExists",
                         "Replication group %s already exists.", w.id);
+    }
     json_t *users = json_array();
     if (!user_groups_take(c, "UserGroupIds", users) ||
         !call_tags(c, state_arn(c->s, "replicationgroup", w.id))) {
@@ -282,33 +293,38 @@ static bool token_change(api_call *c, json_t *g, bool now)
     json_t *tokens = json_object_get(g, "tokens");
     char hash[65] = "";
     if (!token && !strategy) return true;
-    if (!now || !strategy)
+    if (!now || !strategy) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "A change of the AUTH token needs AuthTokenUpdateStrategy and "
                         "ApplyImmediately.");
-    if (!flag_of(g, "tls"))
+    }
+    if (!flag_of(g, "tls")) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "The AUTH token needs in-transit encryption.");
+    }
     if (strcmp(strategy, "DELETE") == 0) {
-        if (json_array_size(json_object_get(g, "user_groups")) == 0)
+        if (json_array_size(json_object_get(g, "user_groups")) == 0) {
             return api_fail(c->e, "InvalidParameterCombination",
                             "AuthTokenUpdateStrategy DELETE goes together with UserGroupIdsToAdd.");
+        }
         (void)json_array_clear(tokens);
         return true;
     }
     bool rotate = strcmp(strategy, "ROTATE") == 0;
-    if ((!rotate && strcmp(strategy, "SET") != 0) || !token)
+    if ((!rotate && strcmp(strategy, "SET") != 0) || !token) {
         return api_fail(c->e, "InvalidParameterValue",
                         "AuthTokenUpdateStrategy must be SET, ROTATE or DELETE, with AuthToken.");
+    }
     if (!token_check(c, token)) return false;
     password_hash(token, hash);
     size_t count = json_array_size(tokens);
     bool is_known = false;
     for (size_t i = 0; i < count; i++)
         is_known |= strcmp(json_string_value(json_array_get(tokens, i)), hash) == 0;
-    if (!rotate && !is_known)
+    if (!rotate && !is_known) {
         return api_fail(c->e, "InvalidParameterValue",
                         "SET takes the token of the ROTATE before it.");
+    }
     if (!rotate) (void)json_array_clear(tokens);
     if (rotate && count == 0) (void)json_object_set_new(g, "open", json_true());
     if (rotate && count == 2) (void)json_array_remove(tokens, 0);
@@ -324,24 +340,27 @@ static bool users_change(api_call *c, json_t *g)
     json_t *list = json_object_get(g, "user_groups");
     if (!call_flag(c, "RemoveUserGroups", false, &all)) return false;
     bool adds = form_item(c->q, "UserGroupIdsToAdd", "member", 1, NULL) != NULL;
-    if (adds && !flag_of(g, "tls"))
+    if (adds && !flag_of(g, "tls")) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "User groups need in-transit encryption.");
+    }
     if (adds && json_array_size(json_object_get(g, "tokens")) > 0 &&
         strcmp(call_text(c, "AuthTokenUpdateStrategy") ? call_text(c, "AuthTokenUpdateStrategy")
                                                        : "",
-               "DELETE") != 0)
+               "DELETE") != 0) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "A group with an AUTH token takes a user group together with "
                         "AuthTokenUpdateStrategy DELETE.");
+    }
     if (!user_groups_take(c, "UserGroupIdsToAdd", list)) return false;
     if (all) (void)json_array_clear(list);
     for (size_t n = 1;; n++) {
         const char *name = form_item(c->q, "UserGroupIdsToRemove", "member", n, NULL);
         if (!name) return true;
-        for (size_t i = json_array_size(list); i > 0; i--)
+        for (size_t i = json_array_size(list); i > 0; i--) {
             if (strcasecmp(json_string_value(json_array_get(list, i - 1)), name) == 0)
                 (void)json_array_remove(list, i - 1);
+        }
     }
 }
 
@@ -351,13 +370,15 @@ static bool parameter_group_change(api_call *c, json_t *g, json_t *into)
     if (!name) return true;
     const char *its = parameters_family(c->s, name);
     const char *family = parameters_family_of(text_of(g, "engine"), text_of(g, "version"));
-    if (!its)
+    if (!its) {
         return api_fail(c->e, "CacheParameterGroupNotFound", "CacheParameterGroup %s not found.",
                         span_show(span_text(name)).text);
-    if (!family || strcmp(its, family) != 0)
+    }
+    if (!family || strcmp(its, family) != 0) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "Expected a parameter group of family %s but found one of family %s.",
                         family ? family : "", its);
+    }
     text_set(into, "parameter_group", name);
     (void)json_object_set_new(into, "apply_parameters", json_true());
     return true;
@@ -370,28 +391,32 @@ static bool settings_change(api_call *c, json_t *g, json_t *into)
     const char *primary = call_text(c, "PrimaryClusterId");
     if (call_text(c, "AutomaticFailoverEnabled")) {
         if (!call_flag(c, "AutomaticFailoverEnabled", false, &flag)) return false;
-        if (flag && json_array_size(json_object_get(g, "nodes")) < 2)
+        if (flag && json_array_size(json_object_get(g, "nodes")) < 2) {
             return api_fail(c->e, "InvalidParameterCombination",
                             "Automatic failover needs at least one replica.");
+        }
         (void)json_object_set_new(into, "auto_failover", json_boolean(flag));
     }
     if (call_text(c, "MultiAZEnabled")) {
         if (!call_flag(c, "MultiAZEnabled", false, &flag)) return false;
-        if (flag && !flag_of(g, "auto_failover") && !flag_of(into, "auto_failover"))
+        if (flag && !flag_of(g, "auto_failover") && !flag_of(into, "auto_failover")) {
             return api_fail(c->e, "InvalidParameterCombination",
                             "MultiAZEnabled needs AutomaticFailoverEnabled.");
+        }
         (void)json_object_set_new(into, "multi_az", json_boolean(flag));
     }
     if (primary) {
         const char *id = NULL;
         json_t *owner = NULL;
         json_t *node = group_node_find(c->s, primary, &id, &owner);
-        if (!node || owner != g)
+        if (!node || owner != g) {
             return api_fail(c->e, "CacheClusterNotFound", "CacheCluster not found: %s",
                             span_show(span_text(primary)).text);
-        if (flag_of(g, "auto_failover") && !json_object_get(into, "auto_failover"))
+        }
+        if (flag_of(g, "auto_failover") && !json_object_get(into, "auto_failover")) {
             return api_fail(c->e, "InvalidParameterCombination",
                             "A replica can be promoted by hand only without automatic failover.");
+        }
         text_set(into, "primary", text_of(node, "id"));
     }
     return parameter_group_change(c, g, into);
@@ -410,9 +435,10 @@ static bool texts_change(api_call *c, json_t *g)
     if (!call_number(c, "SnapshotRetentionLimit", 0, 35, &retention) ||
         !call_flag(c, "AutoMinorVersionUpgrade", flag_of(g, "auto_minor"), &minor))
         return false;
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         if (call_text(c, texts[i].parameter))
             text_set(g, texts[i].member, call_text(c, texts[i].parameter));
+    }
     (void)json_object_set_new(g, "snapshot_retention", json_integer(retention));
     (void)json_object_set_new(g, "auto_minor", json_boolean(minor));
     return true;
@@ -455,9 +481,10 @@ bool api_delete_replication_group(api_call *c, json_t **ret)
         return false;
     if (retain) return call_lacks(c, "RetainPrimaryCluster");
     const char *status = text_of(g, "status");
-    if (strcmp(status, "available") != 0 && strcmp(status, "create-failed") != 0)
+    if (strcmp(status, "available") != 0 && strcmp(status, "create-failed") != 0) {
         return api_fail(c->e, "InvalidReplicationGroupState",
                         "Replication group %s is not in a deletable state: it is %s.", id, status);
+    }
     group_task(c->s, g, "delete", "deleting");
     return group_answer(c->s, id, g, ret);
 }

@@ -78,9 +78,10 @@ static json_t *pending_show(json_t *g)
     json_t *wait = json_object_get(g, "pending");
     if (json_object_get(g, "token_status"))
         text_set(pending, "AuthTokenStatus", text_of(g, "token_status"));
-    if (json_object_get(wait, "auto_failover"))
+    if (json_object_get(wait, "auto_failover")) {
         text_set(pending, "AutomaticFailoverStatus",
                  flag_of(wait, "auto_failover") ? "enabled" : "disabled");
+    }
     if (json_object_get(wait, "primary"))
         text_set(pending, "PrimaryClusterId", text_of(wait, "primary"));
     return pending;
@@ -165,18 +166,20 @@ json_t *group_node_show(sandbox *s, const char *id, json_t *g, json_t *node, boo
         flag_of(g, "tls"), "AtRestEncryptionEnabled", flag_of(g, "at_rest"), "ARN",
         state_arn(s, "cluster", text_of(node, "id")));
     text_set(r, "CacheSubnetGroupName", text_of(g, "subnet_group"));
-    if (reboot)
+    if (reboot) {
         (void)json_array_append_new(
             json_object_get(json_object_get(r, "CacheParameterGroup"), "CacheNodeIdsToReboot"),
             json_string(GROUP_NODE));
+    }
     if (!with_nodes) return r;
     json_t *inner = json_pack("{s:s,s:s,s:s,s:s,s:s}", "CacheNodeId", GROUP_NODE, "CacheNodeStatus",
                               status, "CacheNodeCreateTime", text_of(node, "created"),
                               "ParameterGroupStatus", applies ? "applying" : "in-sync",
                               "CustomerAvailabilityZone", text_of(node, "zone"));
-    if (is_up(g))
+    if (is_up(g)) {
         (void)json_object_set_new(inner, "Endpoint",
                                   endpoint(s, id, g, NAME_NODE, text_of(node, "id")));
+    }
     (void)json_object_set_new(r, "CacheNodes", json_pack("[o]", inner));
     return r;
 }

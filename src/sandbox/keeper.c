@@ -18,9 +18,10 @@ static bool each_node(json_t *g, size_t at, json_t **ret)
 static step nodes_start(keeper *k, const char *id, json_t *g, err *e)
 {
     json_t *node = NULL;
-    for (size_t i = 0; each_node(g, i, &node); i++)
+    for (size_t i = 0; each_node(g, i, &node); i++) {
         if (!node_process_find(k, text_of(node, "id")) && !node_start(k, id, g, node, e))
             return STEP_BAD;
+    }
     return STEP_DONE;
 }
 
@@ -67,10 +68,11 @@ static step settings_apply(keeper *k, const char *id, json_t *g, err *e)
     for (size_t i = 0; each_node(g, i, &node); i++)
         if (!node_users_apply(k, g, text_of(node, "id"), e)) return STEP_BAD;
     if (!json_object_get(g, "primary")) return STEP_DONE;
-    for (size_t i = 0; each_node(g, i, &node); i++) /* a promotion by hand */
+    for (size_t i = 0; each_node(g, i, &node); i++) { /* a promotion by hand */
         (void)json_object_set_new(
             node, "is_primary",
             json_boolean(strcmp(text_of(node, "id"), text_of(g, "primary")) == 0));
+    }
     (void)json_object_del(g, "primary");
     text_set(g, "named_primary", text_of(group_primary(g), "id"));
     return roles_apply(k, g, e) ? STEP_DONE : STEP_BAD;
@@ -79,9 +81,10 @@ static step settings_apply(keeper *k, const char *id, json_t *g, err *e)
 static step modify_end(keeper *k, const char *id, json_t *g, err *e)
 {
     (void)e;
-    if (json_object_get(g, "token_status"))
+    if (json_object_get(g, "token_status")) {
         state_event(k->s, "replication-group", id, "Auth token modified for replication group %s",
                     id);
+    }
     (void)json_object_del(g, "token_status");
     return STEP_DONE;
 }
@@ -280,10 +283,11 @@ static void ended_turn(keeper *k)
         if (!node || strcmp(text_of(g, "status"), "available") != 0) continue;
         log_warn("sandbox: the engine of %s ended by itself", node_id);
         bool moves = flag_of(node, "is_primary") && flag_of(g, "auto_failover");
-        if (moves)
+        if (moves) {
             group_task(k->s, g, "crash", "modifying");
-        else if (!node_start(k, id, g, node, &e))
+        } else if (!node_start(k, id, g, node, &e)) {
             log_warn("sandbox: %s: %s", node_id, e.text);
+        }
     }
 }
 
@@ -297,10 +301,11 @@ void keeper_turn(keeper *k)
     k->turns++;
     json_object_foreach_safe(state_part(k->s, "groups"), next, id, g)
     {
-        if (json_object_get(g, "task"))
+        if (json_object_get(g, "task")) {
             task_turn(k, id, g, now);
-        else if (strcmp(text_of(g, "status"), "available") == 0)
+        } else if (strcmp(text_of(g, "status"), "available") == 0) {
             changes_turn(k, id, g, now);
+        }
         if (json_object_get(g, "named_primary") && k->turns % REPLICA_WRITE_TURNS == 0)
             replica_writes_turn(k, g);
         if (flag_of(g, "gone")) (void)json_object_del(state_part(k->s, "groups"), id);

@@ -22,9 +22,10 @@ static bool is_family(const char *name, size_t size)
 static const char *family_text(const char *name)
 {
     const knowledge_table *t = knowledge_at(TABLE_PARAMETERS);
-    for (size_t i = 0; i < t->row_count; i++)
+    for (size_t i = 0; i < t->row_count; i++) {
         if (strcmp(knowledge_cell(t, i, "family"), name) == 0)
             return knowledge_cell(t, i, "family");
+    }
     return NULL;
 }
 
@@ -72,9 +73,10 @@ const char *parameters_family_of(const char *engine, const char *version)
 const char *parameters_of_node_type(const char *node_type, const char *column)
 {
     const knowledge_table *t = knowledge_at(TABLE_NODE_PARAMETERS);
-    for (size_t i = 0; i < t->row_count; i++)
+    for (size_t i = 0; i < t->row_count; i++) {
         if (strcmp(knowledge_cell(t, i, "node_type"), node_type) == 0)
             return knowledge_cell(t, i, column);
+    }
     return "";
 }
 
@@ -93,16 +95,19 @@ bool api_create_parameter_group(api_call *c, json_t **ret)
     const char *family = call_text(c, "CacheParameterGroupFamily");
     json_t *groups = state_part(c->s, "parameter_groups");
     if (!call_identifier(c, "CacheParameterGroupName", 40, name)) return false;
-    if (!is_family(family, strlen(family)))
+    if (!is_family(family, strlen(family))) {
         return api_fail(c->e, "InvalidParameterValue",
                         "CacheParameterGroupFamily %s is not a valid parameter group family.",
                         span_show(span_text(family)).text);
-    if (group_find(c->s, name) || strncmp(name, DEFAULT_PREFIX, strlen(DEFAULT_PREFIX)) == 0)
+    }
+    if (group_find(c->s, name) || strncmp(name, DEFAULT_PREFIX, strlen(DEFAULT_PREFIX)) == 0) {
         return api_fail(c->e, "CacheParameterGroupAlreadyExists",
                         "CacheParameterGroup %s already exists.", name);
-    if (json_object_size(groups) >= GROUPS_MAX)
+    }
+    if (json_object_size(groups) >= GROUPS_MAX) {
         return api_fail(c->e, "CacheParameterGroupQuotaExceeded", "At most %d parameter groups.",
                         GROUPS_MAX);
+    }
     json_t *g = json_pack("{s:s,s:s,s:{}}", "family", family, "description",
                           call_text(c, "Description"), "values");
     if (!g || !call_tags(c, state_arn(c->s, "parametergroup", name))) {
@@ -144,9 +149,10 @@ bool api_describe_parameter_groups(api_call *c, json_t **ret)
         (void)json_array_append_new(
             all, group_show(c->s, name, text_of(g, "family"), text_of(g, "description")));
     }
-    for (size_t i = json_array_size(all); wanted && i > 0; i--)
+    for (size_t i = json_array_size(all); wanted && i > 0; i--) {
         if (strcasecmp(text_of(json_array_get(all, i - 1), "CacheParameterGroupName"), wanted) != 0)
             (void)json_array_remove(all, i - 1);
+    }
     if (wanted && json_array_size(all) == 0) {
         json_decref(all);
         return api_fail(c->e, NOT_FOUND, "CacheParameterGroup %s not found.",
@@ -166,9 +172,11 @@ static bool own_group(api_call *c, json_t **ret, const char **ret_name)
         *ret = g;
         return true;
     }
-    if (strncmp(name, DEFAULT_PREFIX, strlen(DEFAULT_PREFIX)) == 0 && parameters_family(c->s, name))
+    if (strncmp(name, DEFAULT_PREFIX, strlen(DEFAULT_PREFIX)) == 0 &&
+        parameters_family(c->s, name)) {
         return api_fail(c->e, "InvalidCacheParameterGroupState",
                         "The default parameter group %s cannot be changed.", name);
+    }
     return api_fail(c->e, NOT_FOUND, "CacheParameterGroup %s not found.",
                     span_show(span_text(name)).text);
 }
@@ -198,12 +206,14 @@ static bool value_is_plain(const char *value)
 static bool value_check(
     api_call *c, const char *family, const char *name, const char *value, knowledge_parameter *p)
 {
-    if (!knowledge_parameter_find(family, name, p))
+    if (!knowledge_parameter_find(family, name, p)) {
         return api_fail(c->e, "InvalidParameterValue", "Could not find parameter with name: %s",
                         span_show(span_text(name)).text);
-    if (!p->is_modifiable)
+    }
+    if (!p->is_modifiable) {
         return api_fail(c->e, "InvalidParameterValue", "The parameter %s cannot be modified.",
                         p->name);
+    }
     if (strcmp(p->name, "rename-commands") == 0 && value[0])
         return call_lacks(c, "the parameter rename-commands");
     int64_t number = 0;
@@ -233,9 +243,10 @@ bool api_modify_parameter_group(api_call *c, json_t **ret)
         if (strcmp(p.name, "cluster-enabled") == 0 && value && strcmp(value, "yes") == 0)
             return call_lacks(c, "cluster mode (cluster-enabled yes)");
     }
-    if (count == 0 || count > CHANGES_MAX)
+    if (count == 0 || count > CHANGES_MAX) {
         return api_fail(c->e, "InvalidParameterValue",
                         "ParameterNameValues must have 1 to %d members.", CHANGES_MAX);
+    }
     json_t *values = json_object_get(g, "values");
     for (size_t n = 1; n <= count; n++) {
         const char *value = PAIR(n, "ParameterValue");
@@ -272,11 +283,12 @@ bool api_delete_parameter_group(api_call *c, json_t **ret)
     if (!own_group(c, &g, &group)) return false;
     json_object_foreach(state_part(c->s, "groups"), id, one)
     {
-        if (strcmp(text_of(one, "parameter_group"), group) == 0)
+        if (strcmp(text_of(one, "parameter_group"), group) == 0) {
             return api_fail(c->e, "InvalidCacheParameterGroupState",
                             "One or more cache clusters are still members of this parameter "
                             "group %s, so the group cannot be deleted.",
                             group);
+        }
     }
     tags_forget(c->s, state_arn(c->s, "parametergroup", group));
     (void)json_object_del(state_part(c->s, "parameter_groups"), group);
@@ -318,10 +330,11 @@ static void node_values_add(json_t *row)
     json_t *values = json_array();
     for (size_t k = 0; k < COUNT_OF(by_node_type); k++) {
         if (strcmp(by_node_type[k].parameter, name) != 0) continue;
-        for (size_t i = 0; i < t->row_count; i++)
+        for (size_t i = 0; i < t->row_count; i++) {
             (void)json_array_append_new(
                 values, json_pack("{s:s,s:s}", "CacheNodeType", knowledge_cell(t, i, "node_type"),
                                   "Value", knowledge_cell(t, i, by_node_type[k].column)));
+        }
     }
     (void)json_object_del(row, "ParameterValue");
     (void)json_object_set_new(row, "CacheNodeTypeSpecificValues", values);
@@ -356,13 +369,15 @@ bool api_describe_parameters(api_call *c, json_t **ret)
     const char *name = call_text(c, "CacheParameterGroupName");
     const char *source = call_text(c, "Source");
     const char *family = parameters_family(c->s, name);
-    if (!family)
+    if (!family) {
         return api_fail(c->e, NOT_FOUND, "CacheParameterGroup %s not found.",
                         span_show(span_text(name)).text);
+    }
     if (source && strcmp(source, "user") != 0 && strcmp(source, "system") != 0 &&
-        strcmp(source, "engine-default") != 0)
+        strcmp(source, "engine-default") != 0) {
         return api_fail(c->e, "InvalidParameterValue",
                         "Source must be user, system or engine-default.");
+    }
     return family_describe(c, family, json_object_get(group_find(c->s, name), "values"), source,
                            ret);
 }
@@ -371,9 +386,10 @@ bool api_describe_default_parameters(api_call *c, json_t **ret)
 {
     const char *family = family_text(call_text(c, "CacheParameterGroupFamily"));
     json_t *inner = NULL;
-    if (!family)
+    if (!family) {
         return api_fail(c->e, "InvalidParameterValue",
                         "CacheParameterGroupFamily is not a valid parameter group family.");
+    }
     if (!family_describe(c, family, NULL, NULL, &inner)) return false;
     text_set(inner, "CacheParameterGroupFamily", family);
     *ret = json_pack("{s:o}", "EngineDefaults", inner);

@@ -46,10 +46,11 @@ static void first_line(const char *path, char *ret, size_t size)
 
 static bool is_known(const engine_programs *p, const engine_program *one)
 {
-    for (size_t i = 0; i < p->count; i++)
+    for (size_t i = 0; i < p->count; i++) {
         if (strcmp(p->rows[i].engine, one->engine) == 0 &&
             strcmp(p->rows[i].version, one->version) == 0)
             return true;
+    }
     return false;
 }
 
@@ -80,7 +81,7 @@ static void folder_try(const char *folder, engine_programs *ret)
 {
     DIR *d = opendir(folder);
     if (!d) return;
-    for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
+    for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) { /* NOLINT(concurrency*) */
         char bin[PATH_SIZE];
         int size = snprintf(bin, sizeof bin, "%s/%s/bin", folder, entry->d_name);
         if (entry->d_name[0] == '.' || size < 0 || (size_t)size >= sizeof bin) continue;
@@ -92,7 +93,7 @@ static void folder_try(const char *folder, engine_programs *ret)
 
 static void path_try(engine_programs *ret)
 {
-    const char *path = getenv("PATH");
+    const char *path = secure_getenv("PATH");
     span rest = span_text(path ? path : "/usr/bin:/bin");
     span folder;
     while (span_cut(&rest, ':', &folder)) {
@@ -118,7 +119,7 @@ static void beside_program(engine_programs *ret)
 void programs_find(const char *folder, engine_programs *ret)
 {
     *ret = (engine_programs){.rows = mem_alloc(PROGRAMS_MAX * sizeof(engine_program))};
-    const char *named = folder ? folder : getenv("HANDOVER_ENGINES");
+    const char *named = folder ? folder : secure_getenv("HANDOVER_ENGINES");
     if (named) {
         folder_try(named, ret);
     } else {

@@ -7,12 +7,14 @@ bool api_test_failover(api_call *c, json_t **ret)
     json_t *g = NULL;
     const char *shard = call_text(c, "NodeGroupId");
     if (!group_of_call(c, true, &id, &g)) return false;
-    if (strcmp(shard, GROUP_NODE) != 0)
+    if (strcmp(shard, GROUP_NODE) != 0) {
         return api_fail(c->e, "NodeGroupNotFoundFault", "NodeGroup %s not found.",
                         span_show(span_text(shard)).text);
-    if (!flag_of(g, "auto_failover"))
+    }
+    if (!flag_of(g, "auto_failover")) {
         return api_fail(c->e, "InvalidReplicationGroupState",
                         "Automatic failover is not enabled for replication group %s.", id);
+    }
     group_task(c->s, g, "failover", "modifying");
     return group_answer(c->s, id, g, ret);
 }
@@ -26,18 +28,21 @@ static bool count_take(api_call *c, json_t *g, bool more, int64_t *ret)
     if (!call_flag(c, "ApplyImmediately", false, &now) ||
         !call_number(c, "NewReplicaCount", 0, GROUP_NODES_MAX - 1, ret))
         return false;
-    if (!now)
+    if (!now) {
         return api_fail(c->e, "InvalidParameterValue",
                         "ApplyImmediately=false is not supported for this operation.");
+    }
     if (*ret < 0 && more)
         return api_fail(c->e, "InvalidParameterCombination", "NewReplicaCount is needed.");
-    if (*ret == have)
+    if (*ret == have) {
         return api_fail(c->e, "NoOperationFault", "The group has %" PRId64 " replicas already.",
                         have);
-    if (*ret >= 0 && (*ret > have) != more)
+    }
+    if (*ret >= 0 && (*ret > have) != more) {
         return api_fail(c->e, "InvalidParameterValue",
                         "NewReplicaCount must be %s than the present %" PRId64 ".",
                         more ? "greater" : "smaller", have);
+    }
     return true;
 }
 
@@ -64,18 +69,20 @@ static bool leaving_mark(api_call *c, json_t *g, int64_t count)
         json_t *owner = NULL;
         if (!wanted) break;
         json_t *node = group_node_find(c->s, wanted, &id, &owner);
-        if (!node || owner != g)
+        if (!node || owner != g) {
             return api_fail(c->e, "CacheClusterNotFound", "CacheCluster not found: %s",
                             span_show(span_text(wanted)).text);
+        }
         if (flag_of(node, "is_primary"))
             return api_fail(c->e, "InvalidParameterValue", "%s is the primary.", wanted);
         named += flag_of(node, "leaves") ? 0 : 1;
         (void)json_object_set_new(node, "leaves", json_true());
     }
     int64_t have = (int64_t)json_array_size(nodes) - 1;
-    if (named == 0 && count < 0)
+    if (named == 0 && count < 0) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "NewReplicaCount or ReplicasToRemove is needed.");
+    }
     if (named > 0) count = have - (int64_t)named;
     for (size_t i = json_array_size(nodes); named == 0 && i > 0 && have > count; i--) {
         json_t *node = json_array_get(nodes, i - 1);
@@ -83,9 +90,10 @@ static bool leaving_mark(api_call *c, json_t *g, int64_t count)
         (void)json_object_set_new(node, "leaves", json_true());
         have--;
     }
-    if (count < 1 && flag_of(g, "auto_failover"))
+    if (count < 1 && flag_of(g, "auto_failover")) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "A group with automatic failover needs at least one replica.");
+    }
     return true;
 }
 
@@ -114,12 +122,14 @@ bool api_reboot_cache_cluster(api_call *c, json_t **ret)
     const char *id = NULL;
     json_t *g = NULL;
     json_t *node = group_node_find(c->s, wanted, &id, &g);
-    if (!node)
+    if (!node) {
         return api_fail(c->e, "CacheClusterNotFound", "CacheCluster not found: %s",
                         span_show(span_text(wanted)).text);
-    if (strcmp(text_of(g, "status"), "available") != 0)
+    }
+    if (strcmp(text_of(g, "status"), "available") != 0) {
         return api_fail(c->e, "InvalidCacheClusterState", "Cache cluster %s is not available.",
                         text_of(node, "id"));
+    }
     text_set(node, "status", "rebooting cluster nodes");
     group_task(c->s, g, "reboot", "modifying");
     *ret = json_pack("{s:o}", "CacheCluster", group_node_show(c->s, id, g, node, true));

@@ -81,7 +81,7 @@ static void new_text(sandbox *s, const char *name, const char *prefix, size_t si
     char text[64];
     size_t at = strlen(prefix);
     assert(at + size < sizeof text);
-    memcpy(text, prefix, at);
+    memcpy(text, prefix, at + 1); /* with its end */
     state_random(text + at, size, set);
     text_set(s->root, name, text);
 }
@@ -112,7 +112,7 @@ bool state_read(const char *workdir, json_t **ret, err *e)
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!root && json_error_code(&error) == json_error_cannot_open_file)
         return err_sys(e, errno, "open '%s'", path);
-    if (root && json_is_object(root)) {
+    if (json_is_object(root)) {
         *ret = root;
         return true;
     }

@@ -50,12 +50,14 @@ bool api_create_subnet_group(api_call *c, json_t **ret)
     json_t *groups = state_part(c->s, "subnet_groups");
     json_t *subnets = NULL;
     if (!call_identifier(c, "CacheSubnetGroupName", 63, name)) return false;
-    if (json_object_get(groups, name))
+    if (json_object_get(groups, name)) {
         return api_fail(c->e, "CacheSubnetGroupAlreadyExists",
                         "Cache subnet group %s already exists.", name);
-    if (json_object_size(groups) >= GROUPS_MAX)
+    }
+    if (json_object_size(groups) >= GROUPS_MAX) {
         return api_fail(c->e, "CacheSubnetGroupQuotaExceeded", "At most %d subnet groups.",
                         GROUPS_MAX);
+    }
     if (!subnets_take(c, &subnets)) return false;
     if (json_array_size(subnets) == 0) {
         json_decref(subnets);
@@ -124,9 +126,10 @@ bool api_delete_subnet_group(api_call *c, json_t **ret)
     if (!own_group(c, name, &g)) return false;
     json_object_foreach(state_part(c->s, "groups"), id, g)
     {
-        if (strcmp(text_of(g, "subnet_group"), name) == 0)
+        if (strcmp(text_of(g, "subnet_group"), name) == 0) {
             return api_fail(c->e, "CacheSubnetGroupInUse",
                             "Cache subnet group %s is currently in use by a cache cluster.", name);
+        }
     }
     tags_forget(c->s, state_arn(c->s, "subnetgroup", name));
     (void)json_object_del(state_part(c->s, "subnet_groups"), name);

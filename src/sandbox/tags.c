@@ -23,10 +23,11 @@ static bool tags_take(const api_call *c, json_t *list)
             return api_fail(c->e, "TagQuotaPerResourceExceeded", "At most %d tags.", TAGS_MAX);
         json_t *tag = json_pack("{s:s,s:s}", "Key", key, "Value", value ? value : "");
         if (!tag) return api_fail(c->e, "InvalidParameterValue", "A tag is not UTF-8.");
-        if (at < json_array_size(list))
+        if (at < json_array_size(list)) {
             (void)json_array_set_new(list, at, tag);
-        else
+        } else {
             (void)json_array_append_new(list, tag);
+        }
     }
 }
 
@@ -84,9 +85,10 @@ bool api_remove_tags(api_call *c, json_t **ret)
     for (size_t n = 1;; n++) {
         const char *key = form_item(c->q, "TagKeys", "member", n, NULL);
         if (!key) break;
-        for (size_t i = json_array_size(list); i > 0; i--)
+        for (size_t i = json_array_size(list); i > 0; i--) {
             if (strcmp(text_of(json_array_get(list, i - 1), "Key"), key) == 0)
                 (void)json_array_remove(list, i - 1);
+        }
     }
     c->s->dirty = true;
     return tags_answer(list, ret);
@@ -99,9 +101,10 @@ bool api_describe_events(api_call *c, json_t **ret)
     const char *start = call_text(c, "StartTime");
     const char *end = call_text(c, "EndTime");
     int64_t minutes = start || end ? 14 * 24 * 60 : 60; /* kept for 14 days; an hour by default */
-    if (id && !type)
+    if (id && !type) {
         return api_fail(c->e, "InvalidParameterCombination",
                         "SourceIdentifier needs a SourceType.");
+    }
     if (!call_number(c, "Duration", 1, 20160, &minutes)) return false;
     clock_text since = clock_show(clock_wall_ms() - minutes * 60 * 1000);
     json_t *all = json_array();

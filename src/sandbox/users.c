@@ -71,10 +71,11 @@ static bool access_check(api_call *c, const char *access)
         bool printable = true;
         for (size_t i = 0; i < word.size; i++)
             printable &= word.at[i] > ' ' && word.at[i] < 127;
-        if (!printable || !word_is_rule((const char *)word.at, word.size))
+        if (!printable || !word_is_rule((const char *)word.at, word.size)) {
             return api_fail(c->e, "InvalidParameterValue",
                             "The access string has a rule that users cannot have: %s",
                             span_show(word).text);
+        }
     }
     return true;
 }
@@ -265,9 +266,10 @@ bool api_delete_user(api_call *c, json_t **ret)
     json_t *groups = ids_show(c->s, id);
     bool is_used = json_array_size(groups) > 0;
     json_decref(groups);
-    if (strcmp(id, "default") == 0 || is_used)
+    if (strcmp(id, "default") == 0 || is_used) {
         return api_fail(c->e, is_used ? "InvalidUserState" : "InvalidParameterValue",
                         is_used ? "User %s is in a user group." : "User %s cannot be deleted.", id);
+    }
     *ret = user_show(c->s, id, u);
     text_set(*ret, "Status", "deleting");
     tags_forget(c->s, state_arn(c->s, "user", id));
@@ -336,22 +338,25 @@ static bool members_take(api_call *c, const char *list, json_t *into)
         const char *id = form_item(c->q, list, "member", n, NULL);
         if (!id) return true;
         json_t *u = json_object_get(users(c->s), id);
-        if (!u)
+        if (!u) {
             return api_fail(c->e, "UserNotFound", "User %s not found.",
                             span_show(span_text(id)).text);
+        }
         size_t at = 0;
         json_t *one = NULL;
         json_array_foreach(into, at, one)
         {
             json_t *other = json_object_get(users(c->s), json_string_value(one));
-            if (strcmp(text_of(other, "name"), text_of(u, "name")) == 0)
+            if (strcmp(text_of(other, "name"), text_of(u, "name")) == 0) {
                 return api_fail(c->e, "DuplicateUserName",
                                 "Two users of a group cannot have the name %s.",
                                 text_of(u, "name"));
+            }
         }
-        if (json_array_size(into) >= USERS_PER_GROUP_MAX)
+        if (json_array_size(into) >= USERS_PER_GROUP_MAX) {
             return api_fail(c->e, "UserGroupQuotaExceeded", "At most %d users in a group.",
                             USERS_PER_GROUP_MAX);
+        }
         (void)json_array_append_new(into, json_string(id));
     }
 }
@@ -382,9 +387,10 @@ bool api_create_user_group(api_call *c, json_t **ret)
         return api_fail(c->e, "InvalidParameterValue", "Engine must be redis or valkey.");
     json_t *list = json_array();
     bool done = members_take(c, "UserIds", list);
-    if (done && strcmp(engine, "redis") == 0 && !has_default(c->s, list))
+    if (done && strcmp(engine, "redis") == 0 && !has_default(c->s, list)) {
         done = api_fail(c->e, "DefaultUserRequired",
                         "A user group must contain a user with the user name default.");
+    }
     done = done && call_tags(c, state_arn(c->s, "usergroup", id));
     json_t *g = json_pack("{s:s,s:o}", "engine", engine, "users", list);
     if (!done) {
@@ -426,13 +432,15 @@ bool api_modify_user_group(api_call *c, json_t **ret)
     json_t *g = NULL;
     if (!user_group_of_call(c, id, &g)) return false;
     json_t *list = json_copy(json_object_get(g, "users"));
-    for (size_t n = 1; form_item(c->q, "UserIdsToRemove", "member", n, NULL); n++)
+    for (size_t n = 1; form_item(c->q, "UserIdsToRemove", "member", n, NULL); n++) {
         (void)json_array_remove(
             list, list_find(list, form_item(c->q, "UserIdsToRemove", "member", n, NULL)));
+    }
     bool done = members_take(c, "UserIdsToAdd", list);
-    if (done && strcmp(text_of(g, "engine"), "redis") == 0 && !has_default(c->s, list))
+    if (done && strcmp(text_of(g, "engine"), "redis") == 0 && !has_default(c->s, list)) {
         done = api_fail(c->e, "DefaultUserRequired",
                         "A user group must contain a user with the user name default.");
+    }
     if (done) {
         (void)json_object_set(g, "users", list);
         user_groups_tell(c->s, id);
@@ -469,9 +477,10 @@ bool user_groups_take(api_call *c, const char *list, json_t *into)
         (void)snprintf(name, sizeof name, "%s", text);
         for (char *at = name; *at; at++)
             if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
-        if (!json_object_get(state_part(c->s, "user_groups"), name))
+        if (!json_object_get(state_part(c->s, "user_groups"), name)) {
             return api_fail(c->e, "UserGroupNotFound", "User group %s not found.",
                             span_show(span_text(text)).text);
+        }
         if (json_array_size(into) > 0 && list_find(into, name) == json_array_size(into))
             return api_fail(c->e, "InvalidParameterValue", "A cache takes one user group.");
         if (list_find(into, name) == json_array_size(into))
@@ -503,9 +512,10 @@ static void access_add(json_t *rules, const char *access)
 {
     span rest = span_text(access);
     span word;
-    while (span_cut(&rest, ' ', &word))
+    while (span_cut(&rest, ' ', &word)) {
         if (word.size > 0)
             (void)json_array_append_new(rules, json_stringn((const char *)word.at, word.size));
+    }
 }
 
 json_t *users_rules(sandbox *s, const json_t *g)
