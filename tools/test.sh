@@ -78,8 +78,13 @@ if wanted asan; then
         have_asan=1
     fi
 fi
+# What measures rates and short times needs the machine for itself; the rest goes two files at a time.
+alone="tests/integration/test_throttle.py tests/integration/test_faults_expiry.py tests/integration/test_faults_limits.py"
 if wanted integration && [ "$have_release" = 1 ]; then
-    integration "integration" tests/integration
+    # shellcheck disable=SC2086 # one word for each file
+    integration "integration, alone" $alone
+    # shellcheck disable=SC2046,SC2086
+    integration "integration" -n 2 --dist loadfile $(printf -- '--ignore=%s ' $alone) tests/integration
 fi
 if wanted integration && [ "${have_asan-0}" = 1 ] && [ -x build-asan/handover ]; then
     # A slice under the sanitizers: a full move, cuts, a second snapshot, a cutover, a verification.
