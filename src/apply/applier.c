@@ -203,6 +203,7 @@ static bool snapshot_apply(applier *a, bool *ret_over, err *e)
     snapshot *s = NULL;
     if (!snapshot_open(a->x, &a->at, &s, e)) return false;
     bool done = part_run(a, LINK_SNAPSHOT, snapshot_part, s, ret_over, e);
+    unsigned stream_db = snapshot_stream_db(s);
     snapshot_free(s);
     if (!done || *ret_over) return done;
     if (a->at.reconcile && !reconcile_run(a->x, e)) return false;
@@ -211,7 +212,7 @@ static bool snapshot_apply(applier *a, bool *ret_over, err *e)
         *ret_over = true;
         return true;
     }
-    checkpoint c = {.generation = origin.generation, .offset = origin.offset};
+    checkpoint c = {.generation = origin.generation, .offset = origin.offset, .db = stream_db};
     if (!checkpoint_put(a, &c, false, e)) return false;
     keys_drop(a);
     return true;

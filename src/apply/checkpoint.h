@@ -6,7 +6,8 @@
  *   "v1 generation=3 snapshot offset=80 db=0 crc=7 keys=1 rdb=10"  its bytes up to 80 are applied
  * `db` is the database the next bytes speak of. In the snapshot `crc` is the checksum of the bytes
  * so far, keys=1 says that keys not in the snapshot will be deleted at its end, and `rdb` is the
- * version in the file's header. */
+ * version in the file's header; "stream_db=3" before crc is the database the stream behind the
+ * snapshot begins in, where that is not 0. */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -21,6 +22,7 @@ typedef struct {
     uint64_t crc;
     bool reconcile;
     unsigned rdb_version;
+    unsigned stream_db; /* in the snapshot: what `db` becomes at its end */
 } checkpoint;
 
 bool checkpoint_write(const checkpoint *c, buf *out) MUST_CHECK;

@@ -120,6 +120,7 @@ bool link_start(const link_options *o, sync_link **ret, err *e)
     l->target = engine_url_copy(o->target);
     l->options.source = &l->source;
     l->options.target = &l->target;
+    l->options.replica = NULL;
     link_shared_init(&l->shared);
     l->shared.limits = o->throttle;
     l->context.options = &l->options;
@@ -136,6 +137,7 @@ bool link_start(const link_options *o, sync_link **ret, err *e)
     uint64_t generation = spool_origin_get(l->context.spool).generation;
     receiver_options r = {.source = &l->source,
                           .file = l->options.file,
+                          .replica = o->replica,
                           .spool = l->context.spool,
                           .full_sync = plan.full_sync,
                           .generation_used = plan.generation_used,

@@ -21,6 +21,8 @@ typedef struct {
     const engine_url *source;
     const engine_url *target;
     const receiver_file *file; /* the source is this one; no stream follows. NULL: a server */
+    const engine_url
+        *replica; /* of the source, to attach to; NULL: none. Used by link_start only */
     uint64_t spool_bytes_max;
     uint64_t spool_segment_bytes;
     int64_t hold_horizon_ms;

@@ -417,6 +417,25 @@ static bool function_send(snapshot *s, const rdb_item *item, err *e)
     return true;
 }
 
+/* A primary begins the stream behind a full sync with a SELECT, a replica passes its primary's on
+ * as it is and writes here what is selected. */
+static bool stream_db_note(snapshot *s, const rdb_item *item, err *e)
+{
+    uint64_t db = 0;
+    if (!span_is(item->key, "repl-stream-db")) return true;
+    if (!span_to_u64(item->value, &db) || db > UINT16_MAX) {
+        return err_set(e, ERR_FORMAT, "the snapshot says repl-stream-db '%s'",
+                       span_show(item->value).text);
+    }
+    s->mark.at.stream_db = (unsigned)db;
+    return true;
+}
+
+unsigned snapshot_stream_db(const snapshot *s)
+{
+    return s->mark.at.stream_db;
+}
+
 static bool item_handle(snapshot *s, const rdb_item *item, size_t eaten, err *e)
 {
     switch (item->kind) {
@@ -440,8 +459,9 @@ static bool item_handle(snapshot *s, const rdb_item *item, size_t eaten, err *e)
     case RDB_ITEM_HEADER:
         s->mark.at.rdb_version = item->version;
         return true;
-    case RDB_ITEM_MODULE_AUX:
     case RDB_ITEM_AUX:
+        return stream_db_note(s, item, e);
+    case RDB_ITEM_MODULE_AUX:
     case RDB_ITEM_SELECT:
     case RDB_ITEM_RESIZE:
     case RDB_ITEM_SLOT_INFO:

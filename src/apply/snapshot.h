@@ -11,6 +11,8 @@ typedef struct snapshot snapshot;
 
 /* Goes on at the checkpoint (offset 0: from the begin). */
 bool snapshot_open(apply_context *x, const checkpoint *at, snapshot **ret, err *e) MUST_CHECK;
+/* The database the stream behind it begins in: a replica's names none, but its snapshot does. */
+unsigned snapshot_stream_db(const snapshot *s);
 void snapshot_free(snapshot *s);
 /* One turn: answers, then as much of the spool as the target takes. STEP_DONE: everything is
  * written and answered. STEP_MORE with ret_idle: only more bytes or answers help. */

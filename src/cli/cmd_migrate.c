@@ -42,6 +42,7 @@ static void run_options(const struct cli_options *o, migrate_options *ret)
     ret->skip_network = cli_flag(o, "skip-network");
     ret->dry_run = cli_flag(o, "dry-run");
     ret->policy = (target_policy)choice_of(o, "target-policy", policies);
+    ret->replica = cli_text(o, "replica");
     ret->progress = (progress_kind)choice_of(o, "progress", progresses);
     ret->flush_pass = cli_is(o, "flush-policy", "pass");
     ret->allow_source_config = cli_flag(o, "allow-source-config");

@@ -33,6 +33,7 @@ typedef struct {
     bool skip_network; /* before any cutover */
     bool dry_run;
     target_policy policy;
+    const char *replica; /* "none", "auto", HOST:PORT; NULL: none */
     bool flush_pass;
     bool allow_source_config; /* settings may be changed for the time of the move */
     bool allow_target_config;

@@ -203,6 +203,7 @@ void move_close(move *m)
     load_clear(&m->load);
     engine_url_clear(&m->source_url);
     engine_url_clear(&m->target_url);
+    engine_url_clear(&m->replica_url);
     free(m->source_text);
     free(m->target_text);
     free(m->hooks);

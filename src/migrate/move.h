@@ -48,6 +48,8 @@ typedef struct {
     engine_version target_version;
     engine_url source_url; /* ours, with the passwords */
     engine_url target_url;
+    engine_url replica_url; /* the link goes there; host NULL: to the source */
+    char attach_why[320];
     char *source_text; /* for people */
     char *target_text;
     load_source load; /* when the source is a file */
@@ -63,6 +65,8 @@ typedef struct {
     double eta_s; /* -1: unknown */
     bool verifying;
     uint64_t source_offset; /* as the source said lately */
+    uint64_t relay_offset;  /* what a replica must relay */
+    int64_t relay_ns;       /* the source had written it then; 0: relayed */
     throttle_limits limits;
     watchdog watchdog;
 } move;

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include "base/log.h"
+#include "migrate/attach.h"
 #include "migrate/facts.h"
 
 /* How long a broken connection should be bridged by the source's backlog. */
@@ -103,6 +104,14 @@ static void check_source_role(facts *f, const char *id)
         refuse(f, id, "name the primary: its writes must be held at the cutover",
                "the source is a replica");
     }
+}
+
+static void check_replica(facts *f, const char *id)
+{
+    err why = {0};
+    if (attach_choose(f->m, f->source.info, &why)) return;
+    refuse(f, id, "name another replica of the source, or accept that the primary feeds the link",
+           "%s", why.text);
 }
 
 static void check_target_role(facts *f, const char *id)
@@ -569,6 +578,7 @@ static const check_row checks[] = {
     {"source-version", false, SIDE_SOURCE, check_source_version, OF_SERVER},
     {"target-version", false, SIDE_TARGET, check_target_version, OF_ANY},
     {"source-role", false, SIDE_SOURCE, check_source_role, OF_SERVER},
+    {"replica", true, SIDE_SOURCE, check_replica, OF_SERVER},
     {"target-role", false, SIDE_TARGET, check_target_role, OF_ANY},
     {"cluster-mode", false, SIDE_SOURCE, check_cluster, OF_ANY},
     {"loading", false, SIDE_SOURCE, check_loading, OF_ANY},

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "migrate/attach.h"
 #include "migrate/changes.h"
 #include "migrate/control.h"
 #include "migrate/cutover.h"
@@ -57,6 +58,7 @@ typedef struct {
     control *control;
     exporter *exporter; /* NULL: no metrics are asked for */
     preflight_result found;
+    bool replica_left; /* and said so */
     progress progress;
     verifier verifier;
     int64_t next_second_ns;
@@ -82,6 +84,22 @@ static void signals_take(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* A replica that relays late hides how far behind the link is: when the source had written what
+ * has not come yet is remembered. */
+static void relay_note(move *m, const link_status *s)
+{
+    bool same = s->receiver.at_replica && m->source_offset >= m->relay_offset;
+    if (same && m->relay_ns && s->stream.end < m->relay_offset) return;
+    m->relay_offset = m->source_offset;
+    m->relay_ns = s->receiver.at_replica && s->stream.end < m->source_offset ? clock_ns() : 0;
+}
+
+static bool relay_is_late(const runner *r)
+{
+    int64_t late_ns = r->m.options->lag_max_ms * NS_PER_MS;
+    return r->m.relay_ns && clock_ns() - r->m.relay_ns > late_ns;
+}
+
 /* What the source has written, as it says itself: what was received may be all and yet not be. */
 static void source_ask(runner *r, const link_status *s)
 {
@@ -102,7 +120,16 @@ static void source_ask(runner *r, const link_status *s)
     }
     pthread_mutex_lock(&r->m.lock);
     r->m.source_offset = offset;
+    relay_note(&r->m, s);
     pthread_mutex_unlock(&r->m.lock);
+}
+
+/* Says once that the replica was left. */
+static void attach_watch(runner *r, const link_status *s)
+{
+    if (r->replica_left || !s->receiver.left.kind) return;
+    r->replica_left = true;
+    log_warn("%s; the link goes to the source from now on", s->receiver.left.text);
 }
 
 /* Says once that the link stalls, and once that it goes on. */
@@ -132,7 +159,7 @@ static journal_state state_wanted(runner *r, const link_status *s, journal_state
     }
     if (now == JOURNAL_SNAPSHOT || now == JOURNAL_CHECKED) return JOURNAL_CATCHING_UP;
     /* Everything the source had written when it was last asked is applied, or nearly so. */
-    bool near = r->source_is_known && s->lag_ms <= r->m.options->lag_max_ms &&
+    bool near = r->source_is_known && !relay_is_late(r) && s->lag_ms <= r->m.options->lag_max_ms &&
                 (s->progress.applied_offset >= r->m.source_offset || s->lag_bytes > 0);
     r->in_sync_ticks = near ? r->in_sync_ticks + 1 : 0;
     bool was = now == JOURNAL_IN_SYNC || now == JOURNAL_VERIFIED;
@@ -531,6 +558,7 @@ static bool tick(runner *r, err *e)
     if (r->m.source_url.is_file) return load_tick(r, &s, e);
     source_ask(r, &s);
     watch(r, &s);
+    attach_watch(r, &s);
     if (!state_follow(r, &s, e) || !second_tick(r, e)) return false;
     if (s.phase == LINK_STOPPED) return link_stopped(&s, e);
     if (!auto_follow(r, e)) {
@@ -595,6 +623,9 @@ static void dry_run_print(move *m, const preflight_result *p)
     printf("plan: %s (%s) to %s (%s)\n", m->source_text,
            engine_version_show(&m->source_version).text, m->target_text,
            engine_version_show(&m->target_version).text);
+    char *node = m->replica_url.host ? engine_url_place(&m->replica_url) : NULL;
+    if (node) printf("  replica    '%s' gets the link's PSYNC in the source's place\n", node);
+    free(node);
     printf("  data       %" PRIu64 " keys, %s; the source writes %s/s now\n", p->source_keys,
            bytes_show((double)p->source_bytes).text, bytes_show(p->write_bytes_per_s).text);
     printf(
@@ -666,6 +697,7 @@ static bool run_link(runner *r, err *e)
                       .workdir = o->workdir,
                       .source = &r->m.source_url,
                       .target = &r->m.target_url,
+                      .replica = r->m.replica_url.host ? &r->m.replica_url : NULL,
                       .spool_bytes_max = o->spool_bytes_max,
                       .spool_segment_bytes = o->spool_segment_bytes,
                       .hold_horizon_ms = o->hold_horizon_ms,
@@ -696,6 +728,9 @@ static bool run_link(runner *r, err *e)
     pthread_mutex_lock(&r->m.lock);
     r->m.link = link;
     pthread_mutex_unlock(&r->m.lock);
+    attach_text at = attach_show(&r->m, &r->m.last);
+    if (l.replica) log_info("the link goes to the replica: %s", at.why);
+    if (!l.replica && at.why[0]) log_info("the link goes to the source: %s", at.why);
     watchdog_init(&r->m.watchdog, clock_ns());
     bool good = control_start(&r->m, &r->control, e) &&
                 (!r->exporter || exporter_start(r->exporter, &r->m, e));

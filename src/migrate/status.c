@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "migrate/attach.h"
 #include "migrate/control.h"
 #include "migrate/cutover.h"
 #include "migrate/facts.h"
@@ -110,6 +111,10 @@ static void link_part(json_t *o, move *m, const link_status *s)
                                         (json_int_t)s->receiver.connections, "target_reconnects",
                                         (json_int_t)s->progress.reconnects, "deleted_keys",
                                         (json_int_t)s->progress.reconciled));
+    attach_text at = attach_show(m, s);
+    (void)json_object_set_new(o, "attached",
+                              json_pack("{s:s, s:s, s:s}", "to", at.replica ? "replica" : "source",
+                                        "node", at.node, "why", at.why));
 }
 
 json_t *status_make(move *m)
@@ -168,6 +173,10 @@ void status_print(const json_t *o)
     if (text_at(o, NULL, "reason")[0]) printf("reason      %s\n", text_at(o, NULL, "reason"));
     printf("source      %s, %s\n", text_at(o, "source", "url"), text_at(o, "source", "engine"));
     printf("target      %s, %s\n", text_at(o, "target", "url"), text_at(o, "target", "engine"));
+    if (text_at(o, "attached", "why")[0]) {
+        printf("attached    to the %s, %s: %s\n", text_at(o, "attached", "to"),
+               text_at(o, "attached", "node"), text_at(o, "attached", "why"));
+    }
     printf("snapshot    %.0f keys, %s of %s\n", number_at(o, "snapshot", "keys"),
            bytes_show(number_at(o, "snapshot", "bytes")).text,
            bytes_show(number_at(o, "snapshot", "received_bytes")).text);

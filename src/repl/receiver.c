@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/info.h"
 #include "repl/receiver_internal.h"
+#include "repl/replica.h"
 
 #define ACK_EVERY_MS 1000
 /* Behind a diskless snapshot the source keeps the stream back until an ACK that it reads after it
@@ -16,6 +18,7 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS 2000
+#define REPLICA_FAILURES_MAX 3
 #define RECEIVE_BUFFER_MAX ((size_t)1024 * 1024)
 
 static void state_set(receiver *r, receiver_state state)
@@ -77,9 +80,42 @@ static bool greet(receiver *r, err *e)
     return net_conn_pump(engine_conn(r->engine), e);
 }
 
-static bool receiver_connect(receiver *r, err *e)
+static bool source_info(receiver *r, arena *memory, span *ret, err *e)
 {
     engine_options o = {.url = &r->source,
+                        .side = SIDE_SOURCE,
+                        .name = "handover-receiver-check",
+                        .timeout_ms = CONNECT_TIMEOUT_MS};
+    engine *s = NULL;
+    if (!engine_open(r->loop, &o, &s, e)) return false;
+    bool done = engine_info(s, memory, "all", ret, e);
+    engine_free(s);
+    return done;
+}
+
+/* Asked at every connection: what was a replica of the source may be one no more. */
+static bool replica_check(receiver *r, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    span source;
+    span replica;
+    span id;
+    spool_origin origin = spool_origin_get(r->spool);
+    bool fresh = origin.generation == 0 || r->snapshot_open;
+    replica_need need = {.replid = fresh ? "" : origin.replid,
+                         .end = spool_extent_get(r->spool, LANE_STREAM).end};
+    if (!source_info(r, &memory, &source, e)) return err_wrap(e, "the source");
+    if (!engine_info(r->engine, &memory, "all", &replica, e)) return false;
+    if (!replica_fits(source, replica, &need, e)) return false;
+    bool known = info_text(source, "master_replid", &id) && id.size == REPLID_SIZE;
+    assert(known); /* or it would not fit */
+    memcpy(r->source_replid, id.at, REPLID_SIZE);
+    return true;
+}
+
+static bool receiver_connect(receiver *r, err *e)
+{
+    engine_options o = {.url = r->replica.host ? &r->replica : &r->source,
                         .side = SIDE_SOURCE,
                         .name = "handover-receiver",
                         .timeout_ms = CONNECT_TIMEOUT_MS,
@@ -87,6 +123,7 @@ static bool receiver_connect(receiver *r, err *e)
                         .out_max = 64 * KIB};
     state_set(r, RECEIVER_CONNECTING);
     if (!engine_open(r->loop, &o, &r->engine, e)) return false;
+    if (r->replica.host && !replica_check(r, e)) return err_blame(e, SIDE_SOURCE);
     if (!greet(r, e)) return err_blame(e, SIDE_SOURCE);
     pthread_mutex_lock(&r->lock);
     r->status.connections++;
@@ -98,6 +135,8 @@ static bool receiver_connect(receiver *r, err *e)
 
 static bool event_full_sync(receiver *r, const psync_event *v, err *e)
 {
+    if (r->replica.host && strcmp(v->replid, r->source_replid) != 0)
+        return err_set(e, ERR_STATE, "the replica's history changed while it was asked");
     uint64_t before = spool_origin_get(r->spool).generation;
     spool_origin origin = {.generation = size_max(before, r->generation_used) + 1,
                            .offset = v->offset};
@@ -276,6 +315,22 @@ static void pause_before_retry(receiver *r)
     r->retry_ms = r->retry_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : r->retry_ms * 2;
 }
 
+/* After some failures in a row the link goes to the source, and stays there: a replica that comes
+ * and goes would cost more interruptions than it spares the source. */
+static void replica_failed(receiver *r, err *e)
+{
+    if (!r->replica.host) return;
+    (void)err_wrap(e, "replica '%s:%u'", r->replica.host, r->replica.port);
+    if (++r->replica_failures < REPLICA_FAILURES_MAX) return;
+    engine_url_clear(&r->replica);
+    r->replica = (engine_url){0};
+    r->retry_ms = RETRY_FIRST_MS;
+    pthread_mutex_lock(&r->lock);
+    r->status.at_replica = false;
+    r->status.left = *e;
+    pthread_mutex_unlock(&r->lock);
+}
+
 static void *receiver_main(void *arg)
 {
     receiver *r = arg;
@@ -286,10 +341,12 @@ static void *receiver_main(void *arg)
         while (alive && !atomic_load(&r->stop)) {
             alive = receiver_turn(r, &e);
             if (r->status.state != RECEIVER_CONNECTING) r->retry_ms = RETRY_FIRST_MS;
+            if (r->status.state == RECEIVER_STREAM) r->replica_failures = 0;
         }
         engine_free(r->engine);
         r->engine = NULL;
         if (alive) break;
+        if (e.kind != ERR_STATE || !atomic_load(&r->full_sync_asked)) replica_failed(r, &e);
         trouble_set(r, &e);
         pause_before_retry(r);
     }
@@ -301,6 +358,8 @@ receiver *receiver_start(const receiver_options *o)
     receiver *r = mem_alloc(sizeof *r);
     r->source = engine_url_copy(o->source);
     r->file = o->file;
+    if (o->replica) r->replica = engine_url_copy(o->replica);
+    r->status.at_replica = o->replica != NULL;
     r->spool = o->spool;
     r->generation_used = o->generation_used;
     r->silence_max_ms = o->silence_max_ms;
@@ -327,6 +386,7 @@ void receiver_stop(receiver *r)
     net_loop_free(r->loop);
     (void)pthread_mutex_destroy(&r->lock);
     engine_url_clear(&r->source);
+    engine_url_clear(&r->replica);
     free(r);
 }
 

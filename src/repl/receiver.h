@@ -27,7 +27,9 @@ typedef struct {
 bool receiver_file_look(int fd, receiver_file *ret, err *e) MUST_CHECK;
 
 typedef struct {
-    const engine_url *source;  /* copied */
+    const engine_url *source; /* copied */
+    /* Copied; NULL: none. A replica to attach to instead, until it fails three times in a row. */
+    const engine_url *replica;
     const receiver_file *file; /* NULL: the source is a server; borrowed */
     spool *spool;              /* outlives the receiver */
     bool full_sync;            /* do not try to go on: what the spool holds is of no use */
@@ -52,6 +54,8 @@ typedef struct {
     uint64_t connections;    /* made so far */
     bool full;               /* not reading: the spool or the disk is full */
     bool is_dead;            /* nothing will come any more: the file is not what it was */
+    bool at_replica;         /* and not at the source */
+    err left;                /* why the replica was left for the source */
     err trouble;             /* why it is not connected or not reading; kind ERR_NONE: nothing */
 } receiver_status;
 

@@ -9,7 +9,10 @@
 
 struct receiver {
     engine_url source;
-    const receiver_file *file; /* NULL: a server */
+    engine_url replica; /* host NULL: there is none, or it was left */
+    unsigned replica_failures;
+    char source_replid[REPLID_SIZE + 1]; /* while attached to a replica */
+    const receiver_file *file;           /* NULL: a server */
     spool *spool;
     uint64_t generation_used; /* by an earlier spool, on the target */
     int64_t silence_max_ms;

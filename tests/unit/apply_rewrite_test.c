@@ -31,6 +31,13 @@ static const struct {
       .rdb_version = 9999},
      "v1 generation=18446744073709551615 snapshot offset=9223372036854775807 db=65535 "
      "crc=18446744073709551615 keys=0 rdb=9999"},
+    {{.generation = 3,
+      .in_snapshot = true,
+      .offset = 80,
+      .crc = 7,
+      .rdb_version = 10,
+      .stream_db = UINT16_MAX},
+     "v1 generation=3 snapshot offset=80 db=0 stream_db=65535 crc=7 keys=0 rdb=10"},
 };
 
 static void a_checkpoint_reads_back_as_it_was_written(void **state)
@@ -87,6 +94,8 @@ static void a_foreign_or_damaged_checkpoint_is_shown_and_refused(void **state)
         "v1 generation=3 snapshot offset=80 db=0 crc=7 keys=2 rdb=10",
         "v1 generation=3 snapshot offset=80 db=0 crc=7 keys=1 rdb=10000",
         "v1 generation=3 snapshot offset=80 db=0 crc=7 keys=1 rdb=10 x",
+        "v1 generation=3 snapshot offset=80 db=0 stream_db=65536 crc=7 keys=1 rdb=10",
+        "v1 generation=3 snapshot offset=80 db=0 crc=7 keys=1 rdb=10 stream_db=3",
     };
     for (size_t i = 0; i < COUNT_OF(damaged); i++) {
         checkpoint got = {0};

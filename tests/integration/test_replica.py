@@ -1,0 +1,141 @@
+"""The link goes to a replica of the source and spares the primary: found, left, promoted, killed."""
+
+import pytest
+
+import reader
+import tool
+from faults import assert_nothing_lost
+from fill import fill
+from servers import wait_until
+from workload import Workload
+
+BACKLOG = {"repl-backlog-size": "64mb"}
+WRITER_KEYS = b"w:"
+AUTO = ("--replica", "auto")
+
+
+def replica_of(server, primary):
+    one = server(primary.engine, password=primary.password, options={
+        "replicaof": f"127.0.0.1 {primary.port}", "masterauth": primary.password, **BACKLOG})
+    wait_until(lambda: one.info("replication")["master_link_status"] == "up", 30, "the replica's link")
+    wait_until(lambda: primary.info("replication")["slave0"]["state"] == "online", 30, "the replica to be online")
+    return one
+
+
+@pytest.fixture
+def three(server):
+    """Source, its replica, target."""
+    def start(engine="valkey-8.0", options=None):
+        source = server(engine, password="a", options={**BACKLOG, **(options or {})})
+        return source, replica_of(server, source), server("valkey-8.0", password="b")
+    return start
+
+
+@pytest.mark.parametrize("engine", ["redis-7.0", "valkey-8.0", "valkey-9.1"])
+def test_a_whole_move_goes_through_the_replica_and_nothing_to_the_primary(three, engine):
+    source, replica, target = three(engine)
+    fill(source, 3000)
+    with Workload(source, then=target, seed=71, rate=1000) as writer, \
+            tool.Migration(source, target, AUTO) as move:
+        move.start("--switch-hook", writer.hook())
+        move.wait_phase("in-sync")
+        attached = move.status()["attached"]
+        assert attached["to"] == "replica" and attached["node"].endswith(f":{replica.port}"), attached
+        assert source.info("replication")["connected_slaves"] == 1, "the link is at the primary"
+        assert replica.info("replication")["connected_slaves"] == 1
+        assert f"attached    to the replica, 127.0.0.1:{replica.port}" in move.command("status").stdout
+        writer.wait_writes(500)
+        done = move.command("cutover", "--skip-verify")
+        assert done.returncode == tool.DONE, done.stdout + done.stderr
+        writer.wait_moved()
+        report = writer.stop()
+        assert report["wrong"] == [] and report["address"] == target.address
+        assert writer.check(target) == []
+        found = reader.compare(source, target, ignore=WRITER_KEYS)
+        assert found == [], reader.show(found)
+
+
+def test_a_replica_killed_in_the_stream_is_left_without_a_full_sync(three):
+    source, replica, target = three()
+    fill(source, 1000)
+    with Workload(source, then=target, seed=72, rate=1000) as writer, \
+            tool.Migration(source, target, AUTO) as move:
+        move.start()
+        move.wait_phase("in-sync")
+        generation = move.status()["generation"]
+        replica.kill()
+        move.wait_status(lambda s: s["attached"]["to"] == "source", "the link at the source")
+        assert f":{replica.port}" in move.status()["attached"]["why"]
+        writer.wait_writes(500)
+        assert_nothing_lost(source, target, move, writer)
+        assert move.status()["generation"] == generation, "a full sync was made"
+
+
+def test_a_replica_killed_in_the_snapshot_is_left_and_the_source_makes_one(three):
+    source, replica, target = three()
+    fill(source, 5000)
+    with Workload(source, then=target, seed=73, rate=500) as writer, \
+            tool.Migration(source, target, AUTO) as move:
+        replica.client().config_set("rdb-key-save-delay", 400)
+        move.start()
+        move.wait_phase("snapshot")
+        assert move.status()["attached"]["to"] == "replica"
+        replica.kill()
+        move.wait_phase("in-sync")
+        assert move.status()["attached"]["to"] == "source"
+        assert_nothing_lost(source, target, move, writer)
+
+
+def test_a_replica_promoted_on_the_way_is_left_for_the_source(three):
+    """What it takes in from then on is not the source's."""
+    source, replica, target = three()
+    fill(source, 1000)
+    with Workload(source, then=target, seed=74, rate=500) as writer, \
+            tool.Migration(source, target, AUTO) as move:
+        move.start()
+        move.wait_phase("in-sync")
+        generation = move.status()["generation"]
+        replica.client().replicaof("NO", "ONE")
+        replica.client().set("stranger", "1")
+        move.wait_status(lambda s: s["attached"]["to"] == "source", "the link at the source")
+        writer.wait_writes(200)
+        assert_nothing_lost(source, target, move, writer)
+        assert move.status()["generation"] == generation
+        assert target.client().get("stranger") is None
+
+
+def test_a_named_server_that_is_no_replica_of_the_source_is_a_finding(three, server):
+    source, _, target = three()
+    stranger = server("valkey-8.0", password="a")
+    with tool.Migration(source, target, ("--replica", f"127.0.0.1:{stranger.port}")) as move:
+        done = move.dry_run()
+        assert done.returncode in tool.REFUSALS
+        assert "[replica]" in done.stderr and "it is no replica" in done.stderr, done.stderr
+
+
+def test_a_source_without_a_replica_feeds_the_link_itself(pair):
+    with tool.Migration(pair.source, pair.target, AUTO) as move:
+        move.start()
+        move.wait_phase("in-sync")
+        attached = move.status()["attached"]
+        assert attached["to"] == "source" and "no replica" in attached["why"]
+
+
+def test_the_stream_of_a_replica_begins_in_the_database_its_snapshot_names(three):
+    """It repeats no SELECT; also when the run is killed in between and the name was read before."""
+    source, replica, target = three()
+    fill(source, 5000)
+    with source.client(db=3) as c, tool.Migration(source, target, AUTO) as move:
+        c.set("n", 0)
+        wait_until(lambda: replica.client(db=3).get("n") is not None, 30, "the write at the replica")
+        replica.client().config_set("rdb-key-save-delay", 400)
+        move.start()
+        move.wait_phase("snapshot")
+        move.wait_status(lambda s: s["snapshot"]["bytes"] > 0, "keys on the target")
+        move.kill()
+        move.start()
+        for _ in range(1000):
+            c.incr("n")
+        move.wait_phase("in-sync")
+        assert move.status()["attached"]["to"] == "replica"
+        assert_nothing_lost(source, target, move)
