@@ -234,8 +234,7 @@ static void what_holds_no_keys_is_told_without_its_text(void **state)
         "{\"AccessKeyId\":\"secret-text\"}",
         "{\"Version\":2,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"secret-text\"}",
         "{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"secret-text\\r\\nX: y\"}",
-        "{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"secret-text\",\"Expiration\":"
-        "\"soon\"}"};
+        "{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Expiration\":\"soon\"}"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         aws_keys k = {0};
         err e = {0};
