@@ -52,7 +52,8 @@ static const char *side_url(const struct cli_options *o, err_side side)
 {
     for (size_t i = 0; i < OPTION_ROW_COUNT; i++) {
         const struct option_row *row = &cli_option_rows[i];
-        if (row->kind == OPTION_URL && row->side == side) return o->values[i].text;
+        bool names_it = row->kind == OPTION_URL && row->side == side;
+        if (names_it && o->values[i].text) return o->values[i].text;
     }
     return NULL;
 }
