@@ -202,16 +202,19 @@ static int span_order(span a, span b)
     return order ? order : a.size < b.size ? -1 : a.size > b.size;
 }
 
+/* There may be no text at all. */
+static span part_of(const uint8_t *text, size_t from, size_t to)
+{
+    return from == to ? (span){0} : span_of(text + from, to - from);
+}
+
 static int parameter_order(const void *a, const void *b, void *text)
 {
     const parameter *x = a;
     const parameter *y = b;
-    const uint8_t *t = text;
-    int order = span_order(span_of(t + x->name, x->value - x->name),
-                           span_of(t + y->name, y->value - y->name));
+    int order = span_order(part_of(text, x->name, x->value), part_of(text, y->name, y->value));
     return order ? order
-                 : span_order(span_of(t + x->value, x->end - x->value),
-                              span_of(t + y->value, y->end - y->value));
+                 : span_order(part_of(text, x->value, x->end), part_of(text, y->value, y->end));
 }
 
 static bool query_write(span query, buf *out)
@@ -224,9 +227,8 @@ static bool query_write(span query, buf *out)
     for (size_t i = 0; i < p->count && fits; i++) {
         const parameter *a = &p->at[i];
         fits = (i == 0 || buf_u8(out, '&')) &&
-               buf_append(out, span_of(p->text.at + a->name, a->value - a->name)) &&
-               buf_u8(out, '=') &&
-               buf_append(out, span_of(p->text.at + a->value, a->end - a->value));
+               buf_append(out, part_of(p->text.at, a->name, a->value)) && buf_u8(out, '=') &&
+               buf_append(out, part_of(p->text.at, a->value, a->end));
     }
     buf_clear(&p->text);
     return fits;
@@ -512,7 +514,7 @@ bool sigv4_claim_query(span query, buf *memory, sigv4_claim *ret, err *e)
         fits = parameter_find(query, names[i], memory, &sizes[i]);
     if (!full(fits, e)) return false;
     for (size_t i = 0; i < COUNT_OF(names); i++) { /* it does not move any more */
-        v[i] = span_of(memory->at + at, sizes[i]);
+        if (sizes[i] > 0) v[i] = span_of(memory->at + at, sizes[i]);
         at += sizes[i];
     }
     uint64_t expires_s = 0;
