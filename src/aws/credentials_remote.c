@@ -153,10 +153,11 @@ static bool container_host_check(const char *url, err *e)
     bool good = span_starts(host, "http://");
     host = span_tail(host, 7);
     size_t size = 0;
-    if (host.size && host.at[0] == '[')
+    if (host.size && host.at[0] == '[') {
         size = span_find(host, span_text("]"), &size) ? size + 1 : 0;
-    else
+    } else {
         size = strcspn((const char *)host.at, ":/?#");
+    }
     bool known = memchr(host.at, '@', host.size) == NULL;
     host.size = size;
     bool found = false;

@@ -23,7 +23,7 @@ static bool number(span *s, size_t digits, char end, int *ret)
     }
     *s = span_tail(*s, digits);
     if (!end) return true;
-    if (s->size == 0 || s->at[0] != end) return false;
+    if (s->size == 0 || s->at[0] != (uint8_t)end) return false;
     *s = span_tail(*s, 1);
     return true;
 }
@@ -79,9 +79,10 @@ static bool is_printable(span s)
 bool aws_keys_make(span id, span key, span token, span expiration, aws_keys *ret, err *e)
 {
     aws_keys k = {0};
-    if (id.size == 0 || key.size == 0)
+    if (id.size == 0 || key.size == 0) {
         return err_set(e, ERR_FORMAT, "an access key without %s",
                        id.size ? "its secret" : "its id");
+    }
     if (id.size > AWS_KEY_ID_MAX || key.size > SECRET_SIZE_MAX || token.size > TOKEN_SIZE_MAX)
         return err_set(e, ERR_LIMIT, "an access key, a secret or a session token is too long");
     /* They stand in headers: a line break in one would begin another. */

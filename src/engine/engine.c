@@ -178,7 +178,8 @@ bool engine_connect(net_loop *l, const engine_options *o, net_trace *trace, engi
 {
     if (o->url->is_file) {
         err_set(e, ERR_USAGE, "'%s' is a file and no server", o->url->host);
-        return err_hint(e, "only 'migrate run --source' takes a file");
+        err_hint(e, "only 'migrate run --source' takes a file");
+        return false;
     }
     net_tls tls = {.ca = o->url->tls_parts[ENGINE_TLS_CA],
                    .certificate = o->url->tls_parts[ENGINE_TLS_CERT],

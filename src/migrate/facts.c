@@ -105,9 +105,10 @@ static void file_facts(facts *f)
     const load_source *l = &f->m->load;
     const dump_summary *s = &l->summary;
     if (!engine_version_of_file(dump_aux_find(s, "valkey-ver"), dump_aux_find(s, "redis-ver"),
-                                &f->m->source_version))
+                                &f->m->source_version)) {
         f->m->source_version =
             (engine_version){.product = s->is_valkey ? ENGINE_VALKEY : ENGINE_REDIS};
+    }
     f->source = (server_facts){
         .keys = s->all.keys, .dataset = l->used_memory, .fields_expiring = fields_expiring(s)};
     for (size_t i = 0; i < s->database_count; i++) {
