@@ -14,7 +14,7 @@
 #define CLOCK_MARGIN_MS 1000
 /* SCAN may answer a key twice while the target's tables still grow. */
 #define ROUNDS 3
-#define ROUND_PAUSE_S 1
+#define ROUND_PAUSE_US 900000
 #define REPLICAS_WAIT_MS 30000
 
 typedef struct {
@@ -156,7 +156,7 @@ static void comparison_print(const comparison *c)
 static bool rounds_run(move *m, comparison *c, uint64_t set_aside, difference *ret, err *e)
 {
     for (int round = 0; round < ROUNDS; round++) {
-        if (round > 0) (void)sleep(ROUND_PAUSE_S); /* woken early, it is only earlier */
+        if (round > 0) (void)usleep(ROUND_PAUSE_US); /* woken early, it is only earlier */
         if (!target_count(m, c, e) || !file_count(m, c, e)) return false;
         *ret = difference_of(m, c);
         if (ret->extra == 0 && ret->missing <= set_aside) return true;
