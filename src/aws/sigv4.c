@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/openssl.h"
 
@@ -49,10 +50,10 @@ static void hmac(const uint8_t *key, size_t key_size, span text, uint8_t ret[SIG
 sigv4_stamp sigv4_stamp_show(int64_t wall_ms)
 {
     sigv4_stamp out = {0};
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm parts = {0};
-    if (!gmtime_r(&seconds, &parts)) return out;
-    if (strftime(out.text, sizeof out.text, "%Y%m%dT%H%M%SZ", &parts) == 0) out.text[0] = '\0';
+    clock_text at = clock_show(wall_ms); /* 2026-11-22T12:00:00Z */
+    size_t used = 0;
+    for (const char *c = at.text; *c && used < SIGV4_STAMP_SIZE; c++)
+        if (*c != '-' && *c != ':') out.text[used++] = *c;
     return out;
 }
 
@@ -138,13 +139,6 @@ static bool path_write(const sigv4_request *r, buf *out)
     CLEANUP(buf_clear) buf normal = buf_of(SIGV4_CANONICAL_MAX);
     if (r->path_once) return r->path.size ? buf_append(out, r->path) : buf_u8(out, '/');
     return path_normalize(r->path, &normal) && sigv4_encode(buf_span(&normal), true, out);
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (isdigit(c)) return c - '0';
-    c = (uint8_t)tolower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* A '%' that is not followed by two digits stands for itself. */

@@ -56,21 +56,13 @@ bool secret_in_url(const char *url)
     return find_password(url, &from, &end);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* Percent signs decoded; one that is not followed by two digits stands for itself. */
 static size_t decode(const char *from, size_t size, uint8_t *ret)
 {
     size_t used = 0;
     for (size_t i = 0; i < size; i++) {
-        int high = from[i] == '%' && size - i > 2 ? hex_digit(from[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(from[i + 2]) : -1;
+        int high = from[i] == '%' && size - i > 2 ? hex_digit((uint8_t)from[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit((uint8_t)from[i + 2]) : -1;
         ret[used++] = low >= 0 ? (uint8_t)(high * 16 + low) : (uint8_t)from[i];
         if (low >= 0) i += 2;
     }

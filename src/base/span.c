@@ -115,3 +115,11 @@ shown span_show(span s)
     if (s.size > count) memcpy(out.text + used, "...", 4);
     return out;
 }
+
+int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}

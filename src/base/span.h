@@ -39,6 +39,9 @@ bool span_to_double(span s, double *ret) MUST_CHECK; /* also inf, -inf, nan */
 /* Cuts the next piece off the front: up to the separator, which is dropped. False: nothing left. */
 bool span_cut(span *rest, uint8_t separator, span *ret);
 
+/* The value of a hexadecimal digit, of either case; -1: it is none. */
+int hex_digit(uint8_t c);
+
 /* Bytes for a message: printable as they are, others as \xNN, cut at 64 bytes with "...". */
 typedef struct {
     char text[64 * 4 + 4];

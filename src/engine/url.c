@@ -39,14 +39,6 @@ const char *const engine_tls_names[ENGINE_TLS_COUNT] = {
     [ENGINE_TLS_NAME] = "tls-name",
 };
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* "%41b" -> "Ab"; false: a percent sign without two hex digits. The caller wipes what it got. */
 static bool percent_decode(span s, secret *ret)
 {

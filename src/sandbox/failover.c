@@ -1,6 +1,7 @@
 /* A failover, for real: the old primary is cut off in the style asked for, the replica with the
  * most data is promoted, what had not reached it is lost, the old one comes back empty as a
  * replica. The five events and their order: auth-and-network section 7. */
+#include "engine/info.h"
 #include "sandbox/keeper.h"
 
 #include "base/log.h"
@@ -42,18 +43,13 @@ step failover_cut(keeper *k, const char *id, json_t *g, err *e)
 static int64_t offset_of(keeper *k, const char *node)
 {
     CLEANUP(arena_clear) arena memory = {0};
-    static const char name[] = "slave_repl_offset:";
     const reply *r = NULL;
     err e = {0};
-    size_t at = 0;
-    int64_t value = -1;
-    if (!node_process_find(k, node) ||
-        !node_ask(k, node, &memory, &r, &e, ENGINE_TEXTS("INFO", "replication")) ||
-        !span_find(r->text, span_text(name), &at))
-        return -1;
-    span rest = span_tail(r->text, at + sizeof name - 1);
-    span number;
-    return span_cut(&rest, '\r', &number) && span_to_i64(number, &value) ? value : -1;
+    uint64_t value = 0;
+    bool told = node_process_find(k, node) &&
+                node_ask(k, node, &memory, &r, &e, ENGINE_TEXTS("INFO", "replication")) &&
+                info_u64(r->text, "slave_repl_offset", &value);
+    return told ? (int64_t)value : -1;
 }
 
 static json_t *best_replica(keeper *k, json_t *g)

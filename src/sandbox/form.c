@@ -1,13 +1,5 @@
 #include "sandbox/form.h"
 
-static int hex_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 static bool decode(span s, arena *memory, const char **ret, err *e)
 {
     char *out = arena_alloc(memory, s.size + 1);
@@ -16,8 +8,8 @@ static bool decode(span s, arena *memory, const char **ret, err *e)
         int c = s.at[i];
         if (c == '+') c = ' ';
         if (c == '%') {
-            int high = s.size - i > 2 ? hex_of(s.at[i + 1]) : -1;
-            int low = high >= 0 ? hex_of(s.at[i + 2]) : -1;
+            int high = s.size - i > 2 ? hex_digit(s.at[i + 1]) : -1;
+            int low = high >= 0 ? hex_digit(s.at[i + 2]) : -1;
             if (low < 0) return err_set(e, ERR_FORMAT, "a broken percent sign in the form");
             c = high * 16 + low;
             i += 2;

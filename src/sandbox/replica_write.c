@@ -2,6 +2,7 @@
  * engines have no such setting: the sandbox counts the replica's READONLY errors, and when there
  * are more of them closes the clients whose last command, just now, was a write. */
 #include "base/log.h"
+#include "engine/info.h"
 #include "sandbox/keeper.h"
 #include "sandbox/parameters.h"
 
@@ -9,16 +10,14 @@
 static int64_t errors_count(keeper *k, const char *node)
 {
     CLEANUP(arena_clear) arena memory = {0};
-    static const char name[] = "errorstat_READONLY:count=";
     const reply *r = NULL;
     err e = {0};
-    size_t at = 0;
+    span line;
+    span number;
     int64_t value = 0;
     if (!node_ask(k, node, &memory, &r, &e, ENGINE_TEXTS("INFO", "errorstats"))) return -1;
-    if (!span_find(r->text, span_text(name), &at)) return 0;
-    span rest = span_tail(r->text, at + sizeof name - 1);
-    span number;
-    return span_cut(&rest, '\r', &number) && span_to_i64(number, &value) ? value : -1;
+    if (!info_text(r->text, "errorstat_READONLY", &line)) return 0;
+    return info_part(line, "count", &number) && span_to_i64(number, &value) ? value : -1;
 }
 
 /* "cmd=set" of a line of CLIENT LIST. */

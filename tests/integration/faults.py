@@ -227,6 +227,30 @@ class Clock:
         self._directory.cleanup()
 
 
+class Repeatedly:
+    """Does something every so many seconds, beside the test; counts."""
+
+    def __init__(self, every_s, action):
+        self.every_s, self.action, self.count, self.over = every_s, action, 0, threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self.over.wait(self.every_s):
+            self.action()
+            self.count += 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self.over.set()
+        self.thread.join(10)
+
+
 def still_for(seconds):
     """The fault itself lasts: nothing to wait for but the time."""
     time.sleep(seconds)

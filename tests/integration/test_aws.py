@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -258,10 +259,15 @@ def test_attempts_are_counted_out(probe):
 
 
 def test_a_service_that_does_not_answer_is_left_at_the_deadline(probe):
-    with Answers({("POST", "/"): lambda asked: time.sleep(4)}) as service:
+    over = threading.Event()
+
+    def silent(asked):
+        over.wait(4)
+    with Answers({("POST", "/"): silent}) as service:
         begin = time.monotonic()
         got = ask(probe, service, good=False, PROBE_MS="1000")
         assert time.monotonic() - begin < 3
+        over.set()
     assert int(got["kind"]) == ERR_AWS and "no answer in time" in got["error"]
 
 

@@ -1,10 +1,8 @@
 """Expiries behind a long way: what is renewed in time lives on, however late the renewal is applied."""
 
-import threading
-
 import reader
 import tool
-from faults import Clock, still_for
+from faults import Clock, Repeatedly, still_for
 from fill import Feed, fill
 from servers import wait_until
 
@@ -22,45 +20,31 @@ RENEWED = (
 )
 
 
-class Renewals:
-    """Renews every second, beside the test; counts."""
+def renewals(server):
+    """Renews every second; the keys are there from now on."""
+    client = server.client()
+    for name, first, _, _ in RENEWED:
+        client.execute_command("SET", name, first, "PX", LIFE_MS)
 
-    def __init__(self, server):
-        self.server, self.count, self.over = server, 0, threading.Event()
-        with server.client() as c:
-            for name, first, _, _ in RENEWED:
-                c.execute_command("SET", name, first, "PX", LIFE_MS)
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def run(self):
-        with self.server.client() as c:
-            while not self.over.wait(1):
-                for name, _, renew, _ in RENEWED:
-                    for command in renew(name):
-                        c.execute_command(*command)
-                self.count += 1
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join(10)
+    def renew_all():
+        for name, _, renew, _ in RENEWED:
+            for command in renew(name):
+                client.execute_command(*command)
+    return Repeatedly(1, renew_all)
 
 
 def test_keys_of_three_seconds_renewed_every_second_survive_a_snapshot_of_twenty_and_a_lag_of_ten(pair, migration):
     fill(pair.source, 2000, functions=False)
-    with pair.source.client() as s, Renewals(pair.source) as renewals:
+    with pair.source.client() as s, renewals(pair.source) as renewed:
         s.config_set("rdb-key-save-delay", SNAPSHOT_S * 1_000_000 // 2000)
         migration.start("--accept", "output-buffer")
         migration.wait_phase("catching-up", "in-sync", deadline_s=60)
-        assert renewals.count > SNAPSHOT_S - 5, "the snapshot was too quick to show anything"
+        assert renewed.count > SNAPSHOT_S - 5, "the snapshot was too quick to show anything"
         assert migration.command("pause").returncode == tool.DONE
         still_for(LAG_S)
         assert migration.command("resume").returncode == tool.DONE
         migration.wait_caught_up()
-        renewals.__exit__()
+        renewed.stop()
         for name, *_ in RENEWED:
             s.pexpire(name, 60_000) if name != "persist" else s.persist(name)
         migration.wait_caught_up()
@@ -68,7 +52,7 @@ def test_keys_of_three_seconds_renewed_every_second_survive_a_snapshot_of_twenty
         assert done.returncode == tool.DONE, done.stderr
     with pair.target.client() as t:
         for name, _, _, holds in RENEWED:
-            assert t.get(name) == holds(renewals.count).encode(), (name, renewals.count)
+            assert t.get(name) == holds(renewed.count).encode(), (name, renewed.count)
     found = reader.compare(pair.source, pair.target)
     assert found == [], reader.show(found)
 

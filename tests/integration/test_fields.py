@@ -1,14 +1,13 @@
 """Hashes whose fields expire one by one: carried, held while the link is behind, released at the cutover."""
 
 import os
-import threading
 import types
 
 import pytest
 
 import reader
 import tool
-from faults import still_for
+from faults import Repeatedly, still_for
 from servers import wait_until
 
 ENGINES = ("redis-8.0", "redis-8.6", "valkey-9.1")
@@ -75,52 +74,39 @@ def fill(c, hashes=300):
     pipe.execute()
 
 
-class Renewals:
-    """A field of three seconds renewed every half one, in each way there is."""
+# A field of three seconds renewed every half one, in each way there is.
+WAYS = {
+    "hpexpire": lambda k: [("HPEXPIRE", k, LIFE_MS, "FIELDS", 1, "f")],
+    "hsetex": lambda k: [("HSETEX", k, "PX", LIFE_MS, "FIELDS", 1, "f", "v")],
+    "hgetex": lambda k: [("HGETEX", k, "PX", LIFE_MS, "FIELDS", 1, "f")],
+    "persist": lambda k: [("HPEXPIRE", k, LIFE_MS, "FIELDS", 1, "f"), ("HPERSIST", k, "FIELDS", 1, "f")],
+    "float": lambda k: [("HINCRBYFLOAT", k, "n", "0.5"), ("HPEXPIRE", k, LIFE_MS, "FIELDS", 2, "f", "n")],
+    "xx": lambda k: [("HPEXPIRE", k, LIFE_MS, "XX", "FIELDS", 1, "f")],
+}
 
-    WAYS = {
-        "hpexpire": lambda k: [("HPEXPIRE", k, LIFE_MS, "FIELDS", 1, "f")],
-        "hsetex": lambda k: [("HSETEX", k, "PX", LIFE_MS, "FIELDS", 1, "f", "v")],
-        "hgetex": lambda k: [("HGETEX", k, "PX", LIFE_MS, "FIELDS", 1, "f")],
-        "persist": lambda k: [("HPEXPIRE", k, LIFE_MS, "FIELDS", 1, "f"), ("HPERSIST", k, "FIELDS", 1, "f")],
-        "float": lambda k: [("HINCRBYFLOAT", k, "n", "0.5"), ("HPEXPIRE", k, LIFE_MS, "FIELDS", 2, "f", "n")],
-        "xx": lambda k: [("HPEXPIRE", k, LIFE_MS, "XX", "FIELDS", 1, "f")],
-    }
 
-    def __init__(self, server):
-        self.server, self.count, self.over = server, 0, threading.Event()
-        with raw(server) as c:
-            for way in self.WAYS:
-                c.execute_command("HSET", f"renewed:{way}", "f", "v", "n", "0", "other", "o")
-                c.execute_command("HPEXPIRE", f"renewed:{way}", LIFE_MS, "FIELDS", 2, "f", "n")
-        self.thread = threading.Thread(target=self.run, daemon=True)
+def renewals(server):
+    client = raw(server)
+    for way in WAYS:
+        client.execute_command("HSET", f"renewed:{way}", "f", "v", "n", "0", "other", "o")
+        client.execute_command("HPEXPIRE", f"renewed:{way}", LIFE_MS, "FIELDS", 2, "f", "n")
 
-    def run(self):
-        with raw(self.server) as c:
-            while not self.over.wait(0.5):
-                for way, commands in self.WAYS.items():
-                    for command in commands(f"renewed:{way}"):
-                        c.execute_command(*command)
-                self.count += 1
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join(10)
+    def renew_all():
+        for way, commands in WAYS.items():
+            for command in commands(f"renewed:{way}"):
+                client.execute_command(*command)
+    return Repeatedly(0.5, renew_all)
 
 
 def test_fields_renewed_in_time_live_on_through_a_slow_snapshot_a_lag_and_the_cutover(any_pair):
     pair = any_pair
-    with raw(pair.source) as s, raw(pair.target) as t, Renewals(pair.source) as renewals, \
+    with raw(pair.source) as s, raw(pair.target) as t, renewals(pair.source) as renewed, \
             tool.Migration(pair.source, pair.target) as move:
         fill(s)
         s.execute_command("CONFIG", "SET", "rdb-key-save-delay", 6_000_000 // 300)
         move.start()
         move.wait_phase("catching-up", "in-sync", deadline_s=60)
-        assert renewals.count > 8, "the snapshot was too quick to show anything"
+        assert renewed.count > 8, "the snapshot was too quick to show anything"
         held = fields(t)[b"h:0"]
         assert held[b"near"][1] > reader.HELD and 0 < held[b"far"][1] < reader.HELD and held[b"stays"][1] == -1
         assert move.command("pause").returncode == tool.DONE
@@ -133,16 +119,16 @@ def test_fields_renewed_in_time_live_on_through_a_slow_snapshot_a_lag_and_the_cu
         still_for(4)
         assert move.command("resume").returncode == tool.DONE
         move.wait_caught_up()
-        renewals.__exit__()
-        for way in Renewals.WAYS:
+        renewed.stop()
+        for way in WAYS:
             s.execute_command("HPEXPIRE", f"renewed:{way}", 60_000, "XX", "FIELDS", 2, "f", "n")
         move.wait_caught_up()
         done = move.command("cutover", "--skip-verify")
         assert done.returncode == tool.DONE, done.stderr
         assert move.status()["quarantine"]["keys"] == 0
         source, target = fields(s), fields(t)
-        for way in Renewals.WAYS:
-            assert b"f" in target[f"renewed:{way}".encode()], (way, renewals.count)
+        for way in WAYS:
+            assert b"f" in target[f"renewed:{way}".encode()], (way, renewed.count)
         assert {k: v for k, v in source.items() if v != target.get(k)} == {}
         assert source.keys() == target.keys() and b"near" not in target[b"h:6"]
         assert move.command("finish", "--keep-fence").returncode == tool.DONE

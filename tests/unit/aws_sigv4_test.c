@@ -165,22 +165,32 @@ static sigv4_scope scope_of(const char *id, const char *stamp, const char *servi
                          .service = span_text(service)};
 }
 
+static void vectors_check(const struct vector *list,
+                          size_t count,
+                          const sigv4_scope *s,
+                          const char *secret_key,
+                          bool path_once)
+{
+    uint8_t key[SIGV4_KEY_SIZE];
+    sigv4_key(span_text(secret_key), s, key);
+    for (size_t i = 0; i < count; i++) {
+        wire w;
+        sigv4_hex got;
+        err e = {0};
+        wire_read(list[i].request, &w);
+        w.r.path_once = path_once;
+        if (!sigv4_signature(&w.r, s, span_text(list[i].signed_headers), key, &got, &e))
+            fail_msg("%s: %s", list[i].name, e.text);
+        if (strcmp(got.text, list[i].signature) != 0)
+            fail_msg("%s: wanted %s, got %s", list[i].name, list[i].signature, got.text);
+    }
+}
+
 static void the_published_suite_is_signed(void **state)
 {
     (void)state;
     sigv4_scope s = scope_of(KEY_ID, "20150830T123600Z", "service");
-    uint8_t key[SIGV4_KEY_SIZE];
-    sigv4_key(span_text(KEY), &s, key);
-    for (size_t i = 0; i < COUNT_OF(suite); i++) {
-        wire w;
-        sigv4_hex got;
-        err e = {0};
-        wire_read(suite[i].request, &w);
-        if (!sigv4_signature(&w.r, &s, span_text(suite[i].signed_headers), key, &got, &e))
-            fail_msg("%s: %s", suite[i].name, e.text);
-        if (strcmp(got.text, suite[i].signature) != 0)
-            fail_msg("%s: wanted %s, got %s", suite[i].name, suite[i].signature, got.text);
-    }
+    vectors_check(suite, COUNT_OF(suite), &s, KEY, false);
 }
 
 static void a_header_over_all_headers_is_claimed_again(void **state)
@@ -233,18 +243,7 @@ static void the_examples_of_s3_are_signed(void **state)
          "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"},
     };
     sigv4_scope s = scope_of(S3_KEY_ID, "20130524T000000Z", "s3");
-    uint8_t key[SIGV4_KEY_SIZE];
-    sigv4_key(span_text(S3_KEY), &s, key);
-    for (size_t i = 0; i < COUNT_OF(examples); i++) {
-        wire w;
-        sigv4_hex got;
-        err e = {0};
-        wire_read(examples[i].request, &w);
-        w.r.path_once = true;
-        assert_true(
-            sigv4_signature(&w.r, &s, span_text(examples[i].signed_headers), key, &got, &e));
-        assert_string_equal(got.text, examples[i].signature);
-    }
+    vectors_check(examples, COUNT_OF(examples), &s, S3_KEY, true);
 }
 
 static void a_presigned_url_of_s3_and_its_claim(void **state)

@@ -508,11 +508,6 @@ static void a_value_has_one_digest_in_every_encoding_and_no_two_values_share_one
     rdb_digester_free(d);
 }
 
-static uint8_t hex_digit(uint8_t c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 static void a_dump_of_the_engine_has_the_digest_of_the_value_in_the_file(void **state)
 {
     (void)state;
