@@ -125,42 +125,6 @@ audit_traffic audit_traffic_of(arena *a, const audit_facts *f)
 
 /* --- RDB versions ---------------------------------------------------------------------------- */
 
-/* A clause that begins with a number or a range of them, and neither refuses nor doubts. */
-static bool clause_holds(span clause, unsigned version)
-{
-    size_t at = 0;
-    uint64_t from = 0;
-    while (span_starts(clause, " "))
-        clause = span_tail(clause, 1);
-    size_t digits = 0;
-    while (digits < clause.size && isdigit(clause.at[digits]))
-        digits++;
-    if (!span_to_u64(span_of(clause.at, digits), &from)) return false;
-    uint64_t to = from;
-    span rest = span_tail(clause, digits);
-    if (span_starts(rest, "-")) {
-        rest = span_tail(rest, 1);
-        digits = 0;
-        while (digits < rest.size && isdigit(rest.at[digits]))
-            digits++;
-        if (!span_to_u64(span_of(rest.at, digits), &to)) return false;
-    }
-    if (span_find(clause, span_text("refused"), &at) ||
-        span_find(clause, span_text("unknown"), &at))
-        return false;
-    return version >= from && version <= to;
-}
-
-bool audit_rdb_is_loaded(const char *loaded, unsigned rdb_version)
-{
-    while (*loaded) {
-        size_t size = strcspn(loaded, ",;");
-        if (clause_holds(span_of(loaded, size), rdb_version)) return true;
-        loaded += size + (loaded[size] != '\0');
-    }
-    return false;
-}
-
 static const char *version_cell(const knowledge_target *t, const char *column)
 {
     const knowledge_table *versions = knowledge_at(TABLE_ENGINE_VERSIONS);

@@ -35,8 +35,6 @@ audit_traffic audit_traffic_of(arena *a, const audit_facts *f);
 
 bool audit_is_write(const char *command); /* as commandstats calls it */
 
-/* Does that text of the versions' table ("1-11; 12-79 refused") hold this RDB version? */
-bool audit_rdb_is_loaded(const char *loaded, unsigned rdb_version);
 /* The text for the target, "" when the table has none. */
 const char *audit_rdb_loaded_by(const knowledge_target *t);
 /* The version the target writes itself; 0: the table does not say. */

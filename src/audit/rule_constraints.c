@@ -52,7 +52,7 @@ static answer check_rdb(audit_scene *o, const audit_node *n)
 {
     const char *loaded = audit_rdb_loaded_by(o->t);
     if (!n->has_version || n->version.rdb_version == 0 || !loaded[0]) return unread;
-    return holds_when(audit_rdb_is_loaded(loaded, n->version.rdb_version),
+    return holds_when(knowledge_rdb_is_loaded(loaded, n->version.rdb_version),
                       arena_printf(o->scratch, "RDB version %u; the target loads %s",
                                    n->version.rdb_version, loaded));
 }

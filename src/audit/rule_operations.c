@@ -144,7 +144,7 @@ static void judge_format(audit_scene *o, const audit_node *n)
 {
     const char *loaded = audit_rdb_loaded_by(o->t);
     if (n->version.rdb_version == 0 || !loaded[0] ||
-        audit_rdb_is_loaded(loaded, n->version.rdb_version))
+        knowledge_rdb_is_loaded(loaded, n->version.rdb_version))
         return;
     audit_operations_add(
         o,

@@ -2,39 +2,6 @@
 
 #include "knowledge/knowledge.h"
 
-/* "12" or "1-11" at the begin of a piece; false: a remark. */
-static bool range_read(span piece, uint64_t *ret_low, uint64_t *ret_high)
-{
-    while (piece.size > 0 && piece.at[0] == ' ')
-        piece = span_tail(piece, 1);
-    span word = {0};
-    if (!span_cut(&piece, ' ', &word)) word = piece;
-    span low = word;
-    span high = {0};
-    size_t dash = 0;
-    if (span_find(word, span_text("-"), &dash)) {
-        low = span_of(word.at, dash);
-        high = span_tail(word, dash + 1);
-    }
-    if (!span_to_u64(low, ret_low)) return false;
-    *ret_high = *ret_low;
-    return high.size == 0 || span_to_u64(high, ret_high);
-}
-
-bool engines_loads(const char *versions_loaded, uint16_t version)
-{
-    span all = span_text(versions_loaded);
-    span certain = {0};
-    if (!span_cut(&all, ';', &certain)) certain = all;
-    span piece = {0};
-    while (span_cut(&certain, ',', &piece)) {
-        uint64_t low = 0;
-        uint64_t high = 0;
-        if (range_read(piece, &low, &high) && version >= low && version <= high) return true;
-    }
-    return false;
-}
-
 /* "valkey 8.1"; the table marks what ElastiCache does not offer. */
 static const char *engine_name(inspect_summary *s, const knowledge_table *t, size_t row)
 {
@@ -57,7 +24,7 @@ void engines_judge(inspect_summary *s)
         if (!is_known) continue; /* nobody has found out */
         s->engines[s->engine_count++] =
             (inspect_engine){.engine = engine_name(s, t, i),
-                             .why_not = engines_loads(loaded, s->file.version)
+                             .why_not = knowledge_rdb_is_loaded(loaded, s->file.version)
                                             ? NULL
                                             : arena_printf(&s->file.memory, "loads %s", loaded)};
     }

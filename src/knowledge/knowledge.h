@@ -121,6 +121,9 @@ bool knowledge_parameter_of(const knowledge_target *t, const char *name, knowled
 /* Dotted versions by their numbers: "9.0" is at least "8.1.3". What is behind the numbers is
  * ignored. */
 bool knowledge_version_at_least(const char *version, const char *least);
+/* Does a text of the versions' table ("1-11 with magic REDIS, 80 with magic VALKEY; 12-79 refused")
+ * hold this RDB version? What is refused or unknown there does not. */
+bool knowledge_rdb_is_loaded(const char *versions_loaded, unsigned rdb_version);
 
 typedef enum {
     DEPLOYMENT_NODE_DISABLED,

@@ -1,3 +1,5 @@
+#include <ctype.h>
+
 #include "knowledge/knowledge_internal.h"
 
 /* The next number of a dotted version, 0 when there is none. */
@@ -58,4 +60,40 @@ bool version_in_range(span version, span text)
 bool text_same(const char *a, const char *b)
 {
     return span_is_nocase(span_text(a), b);
+}
+
+/* A clause that begins with a number or a range of them, and neither refuses nor doubts. */
+static bool clause_holds(span clause, unsigned version)
+{
+    size_t at = 0;
+    uint64_t from = 0;
+    while (span_starts(clause, " "))
+        clause = span_tail(clause, 1);
+    size_t digits = 0;
+    while (digits < clause.size && isdigit(clause.at[digits]))
+        digits++;
+    if (!span_to_u64(span_of(clause.at, digits), &from)) return false;
+    uint64_t to = from;
+    span rest = span_tail(clause, digits);
+    if (span_starts(rest, "-")) {
+        rest = span_tail(rest, 1);
+        digits = 0;
+        while (digits < rest.size && isdigit(rest.at[digits]))
+            digits++;
+        if (!span_to_u64(span_of(rest.at, digits), &to)) return false;
+    }
+    if (span_find(clause, span_text("refused"), &at) ||
+        span_find(clause, span_text("unknown"), &at))
+        return false;
+    return version >= from && version <= to;
+}
+
+bool knowledge_rdb_is_loaded(const char *loaded, unsigned rdb_version)
+{
+    while (*loaded) {
+        size_t size = strcspn(loaded, ",;");
+        if (clause_holds(span_of(loaded, size), rdb_version)) return true;
+        loaded += size + (loaded[size] != '\0');
+    }
+    return false;
 }

@@ -27,17 +27,17 @@ static void rdb_versions_are_read_as_the_table_writes_them(void **state)
     static const char valkey81[] = "1-11; 12-79 refused; rdb-version-check strict";
     static const char valkey90[] = "1-11 with magic REDIS, 80 with magic VALKEY";
     static const char redis71[] = "1-10 certain; 11 unknown (the documented rollback)";
-    assert_true(audit_rdb_is_loaded(valkey81, 11));
-    assert_false(audit_rdb_is_loaded(valkey81, 12));
-    assert_false(audit_rdb_is_loaded(valkey81, 80));
-    assert_true(audit_rdb_is_loaded(valkey90, 80));
-    assert_false(audit_rdb_is_loaded(valkey90, 12));
-    assert_true(audit_rdb_is_loaded(redis71, 10));
-    assert_false(audit_rdb_is_loaded(redis71, 11));
+    assert_true(knowledge_rdb_is_loaded(valkey81, 11));
+    assert_false(knowledge_rdb_is_loaded(valkey81, 12));
+    assert_false(knowledge_rdb_is_loaded(valkey81, 80));
+    assert_true(knowledge_rdb_is_loaded(valkey90, 80));
+    assert_false(knowledge_rdb_is_loaded(valkey90, 12));
+    assert_true(knowledge_rdb_is_loaded(redis71, 10));
+    assert_false(knowledge_rdb_is_loaded(redis71, 11));
     for (size_t i = 0; i < knowledge_at(TABLE_ENGINE_VERSIONS)->row_count; i++) {
         const knowledge_table *t = knowledge_at(TABLE_ENGINE_VERSIONS);
         if (strncmp(knowledge_cell(t, i, "engine"), "source", 6) == 0) continue;
-        assert_true(audit_rdb_is_loaded(knowledge_cell(t, i, "rdb_versions_loaded"), 6));
+        assert_true(knowledge_rdb_is_loaded(knowledge_cell(t, i, "rdb_versions_loaded"), 6));
     }
 }
 

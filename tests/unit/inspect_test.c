@@ -1,6 +1,6 @@
 #include "base/buf.h"
 #include "base/json_text.h"
-#include "inspect/engines.h"
+#include "knowledge/knowledge.h"
 #include "test.h"
 
 /* What the writer makes of the bytes in two pieces; free() it. */
@@ -62,15 +62,15 @@ static void versions_are_in_the_ranges_of_the_table_or_not(void **state)
 {
     (void)state;
     static const char both[] = "1-11 with magic REDIS, 80 with magic VALKEY";
-    assert_true(engines_loads("1-11", 11));
-    assert_false(engines_loads("1-11", 12));
-    assert_true(engines_loads(both, 80));
-    assert_true(engines_loads(both, 1));
-    assert_false(engines_loads(both, 12));
-    assert_false(engines_loads("1-11; 12-79 refused; rdb-version-check strict", 12));
-    assert_true(engines_loads("1-11 REDIS, 80-81 VALKEY", 81));
-    assert_false(engines_loads("unknown", 1));
-    assert_false(engines_loads("", 1));
+    assert_true(knowledge_rdb_is_loaded("1-11", 11));
+    assert_false(knowledge_rdb_is_loaded("1-11", 12));
+    assert_true(knowledge_rdb_is_loaded(both, 80));
+    assert_true(knowledge_rdb_is_loaded(both, 1));
+    assert_false(knowledge_rdb_is_loaded(both, 12));
+    assert_false(knowledge_rdb_is_loaded("1-11; 12-79 refused; rdb-version-check strict", 12));
+    assert_true(knowledge_rdb_is_loaded("1-11 REDIS, 80-81 VALKEY", 81));
+    assert_false(knowledge_rdb_is_loaded("unknown", 1));
+    assert_false(knowledge_rdb_is_loaded("", 1));
 }
 
 int main(void)
