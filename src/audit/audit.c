@@ -7,6 +7,10 @@
 
 static bool facts_collect(const audit_options *o, audit_facts *f, err *e)
 {
+    if (o->watch_ms > 0 && !o->source) {
+        (void)err_set(e, ERR_USAGE, "--watch follows a server, and none is named");
+        return err_hint(e, "give --source, or leave --watch out");
+    }
     if (!o->source && !o->conf_path && !o->info_path && !o->dump_path) {
         (void)err_set(e, ERR_USAGE, "nothing to audit is named");
         return err_hint(e,
@@ -55,14 +59,13 @@ static void head_fill(const audit_facts *f, const knowledge_target *t, report *r
     report_add_fact(r, "Tables of", "%s", knowledge_date());
 }
 
-static bool accept_read(const audit_options *o, report *r, err *e)
+/* Before anything is asked of a server: a wrong name is told at once. */
+static bool accepted_read(const audit_options *o, audit_facts *f, span *ret, err *e)
 {
-    arena memory = {0};
-    span yaml = {0};
-    bool done = audit_file_read(o->accepted_path, &memory, &yaml, e) &&
-                report_accept(r, o->accepted_path, yaml, o->today, e);
-    arena_clear(&memory);
-    return done;
+    err why = {0};
+    if (!o->accepted_path || audit_file_read(o->accepted_path, &f->memory, ret, &why)) return true;
+    (void)err_set(e, ERR_USAGE, "--accepted: %s", why.text);
+    return err_hint(e, "name the file of accepted findings, or leave the option out");
 }
 
 static void
@@ -94,12 +97,13 @@ bool audit_run(const audit_options *o, report **ret, err *e)
                       span_show(span_text(o->target)).text);
         return err_hint(e, "one of: %s", knowledge_target_names());
     }
-    bool done = facts_collect(o, &f, e);
+    span accepted = {0};
+    bool done = accepted_read(o, &f, &accepted, e) && facts_collect(o, &f, e);
     if (done) {
         report *r = report_new("audit", "What will not come along to ElastiCache");
         head_fill(&f, &target, r);
         judge_all(o, &f, &target, r);
-        done = !o->accepted_path || accept_read(o, r, e);
+        done = !o->accepted_path || report_accept(r, o->accepted_path, accepted, o->today, e);
         if (done) {
             audit_grade(r);
             *ret = r;

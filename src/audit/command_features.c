@@ -177,6 +177,8 @@ static void modules_judge(const command_judge *j)
             if (!feature_row(at < COUNT_OF(modules) ? modules[at].feature : "Custom modules", &row))
                 continue;
             const char *used = commands_of(j, row);
+            bool is_idle = m->version && !*used; /* no command was called; of a file: values are */
+            if (is_idle && engine_module_is_built_in(span_text(m->name))) continue;
             feature_add(
                 j, report_printf(j->r, "module:%s", m->name), row,
                 m->version

@@ -25,7 +25,8 @@ bool audit_file_read(const char *path, arena *memory, span *ret, err *e)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         (void)err_sys(e, errno, "open '%s'", path);
-        return err_blame(e, SIDE_SOURCE);
+        (void)err_blame(e, SIDE_SOURCE);
+        return err_hint(e, "name a file that can be read");
     }
     buf all = buf_of(CONF_BYTES_MAX);
     ssize_t n = 1;
@@ -40,7 +41,10 @@ bool audit_file_read(const char *path, arena *memory, span *ret, err *e)
     buf_clear(&all);
     if (n < 0) (void)err_sys(e, problem, "read '%s'", path);
     if (n > 0) (void)err_set(e, ERR_LIMIT, "'%s' has more than %zu bytes", path, CONF_BYTES_MAX);
-    return done || err_blame(e, SIDE_SOURCE);
+    if (done) return true;
+    (void)err_blame(e, SIDE_SOURCE);
+    return err_hint(e, n > 0 ? "save less in one file: of many clients some thousand tell enough"
+                             : "name a file that can be read");
 }
 
 /* A saved text has lines of three kinds; each goes where it belongs. */

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <strings.h>
 
+#define LIST_SHOWN_MAX ((size_t)2000) /* nobody reads on */
+
 bool audit_info_is(const audit_node *n, const char *name, const char *value)
 {
     span text;
@@ -37,6 +39,11 @@ uint64_t audit_info_max(const audit_facts *f, const char *name)
 
 const char *audit_list_add(arena *a, const char *list, const char *one)
 {
+    static const char more[] = ", and more";
+    size_t size = strlen(list);
+    bool is_full = size > LIST_SHOWN_MAX;
+    if (is_full && strcmp(list + size - strlen(more), more) == 0) return list;
+    if (is_full) return arena_printf(a, "%s%s", list, more);
     return arena_printf(a, "%s%s%s", list, list[0] ? ", " : "", one);
 }
 

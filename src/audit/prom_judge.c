@@ -272,6 +272,22 @@ static void metric_judge(const cloudwatch *c, arena *a, prom_judged *j, const ch
     }
 }
 
+/* The alarm of a published rule, which has numbers of its own. */
+static const char *alarm_text(const cloudwatch *c, arena *a, const prom_judged *j, size_t row)
+{
+    const char *alarm = knowledge_cell(c->alerts, row, "cloudwatch_alarm");
+    const char *text = knowledge_cell(c->alerts, row, "promql");
+    const char *wait = knowledge_cell(c->alerts, row, "for");
+    promql known = promql_read(a, text);
+    bool same = known.threshold == j->query.threshold && known.range_s == j->query.range_s &&
+                promql_duration_s(wait) == promql_duration_s(j->rule->wait);
+    if (same || starts(alarm, "none") || starts(alarm, "drop")) return alarm;
+    return arena_printf(a,
+                        "%s. These numbers are for '%s' for %s: put the threshold, window and "
+                        "wait of your rule in their place",
+                        alarm, text, wait);
+}
+
 /* What is published about a rule like it decides: how it converts, or that it does not. */
 static void alarm_find(const cloudwatch *c, arena *a, prom_judged *j)
 {
@@ -279,7 +295,7 @@ static void alarm_find(const cloudwatch *c, arena *a, prom_judged *j)
     const char *function = without_counterpart(&j->query.functions);
     bool converts = false;
     if (row < c->alerts->row_count && !c->is_serverless) {
-        j->alarm = knowledge_cell(c->alerts, row, "cloudwatch_alarm");
+        j->alarm = alarm_text(c, a, j, row);
         j->source = knowledge_cell(c->alerts, row, "source");
         converts = !starts(j->alarm, "none") && !starts(j->alarm, "drop");
         j->blind = converts ? NULL : j->alarm;

@@ -62,7 +62,8 @@ static answer check_modules(audit_scene *o, const audit_node *n)
     const char *others = "";
     for (size_t i = 0; i < n->module_count; i++) {
         const char *name = n->modules[i].name;
-        if (strcmp(name, "ReJSON") != 0 && strcmp(name, "json") != 0)
+        bool built_in = n->modules[i].version && engine_module_is_built_in(span_text(name));
+        if (strcmp(name, "ReJSON") != 0 && strcmp(name, "json") != 0 && !built_in)
             others = audit_list_add(o->scratch, others, name);
     }
     if (n->info.size == 0) return unread;

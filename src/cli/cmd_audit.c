@@ -62,7 +62,7 @@ bool cmd_audit(const struct cli_options *o, int *ret_exit, err *e)
                              .sample_ms_max = cli_duration_ms(o, "sample-time"),
                              .today = now.text,
                              .stop = &stop_asked};
-    signals_take();
+    if (options.source) signals_take(); /* files are read in no time: a signal ends that */
     duration_tell(o, &options);
     bool done = audit_run(&options, &r, e) && report_show(o, r, e);
     if (done && report_count(r, SEVERITY_BLOCK) > 0) *ret_exit = 1;

@@ -99,9 +99,13 @@ static bool refuse_error(engine *s, const reply *r, span command, err *e)
     (void)span_find(r->text, span_text(", with args beginning with"), &size);
     bool auth = span_starts(r->text, "WRONGPASS") || span_starts(r->text, "NOAUTH") ||
                 span_starts(r->text, "NOPERM");
-    err_set(e, auth ? ERR_AUTH : ERR_REFUSED, "'%s' answered %s with: %.*s", net_conn_peer(s->conn),
-            span_show(command).text, (int)size_min(size, ANSWER_SHOWN_MAX),
-            (const char *)r->text.at);
+    char answer[ANSWER_SHOWN_MAX + 1];
+    size_t shown_size = size_min(size, ANSWER_SHOWN_MAX);
+    for (size_t i = 0; i < shown_size; i++) /* no control character reaches a terminal */
+        answer[i] = r->text.at[i] < ' ' || r->text.at[i] >= 0x7f ? '?' : (char)r->text.at[i];
+    answer[shown_size] = '\0';
+    err_set(e, auth ? ERR_AUTH : ERR_REFUSED, "'%s' answered %s with: %s", net_conn_peer(s->conn),
+            span_show(command).text, answer);
     return engine_fail(s, e);
 }
 

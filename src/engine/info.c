@@ -118,3 +118,8 @@ uint64_t info_fields_expiring(span keyspace_line)
     }
     return 0;
 }
+
+bool engine_module_is_built_in(span name)
+{
+    return span_is(name, "lua") || span_is(name, "vectorset");
+}

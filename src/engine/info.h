@@ -25,6 +25,8 @@ bool engine_version_at_least(const engine_version *v, unsigned major, unsigned m
 /* Fields of a hash may have expiries of their own, and HSETEX writes them: redis 8.0, valkey 9.0.
  */
 bool engine_version_expires_fields(const engine_version *v);
+/* A module that is part of an engine (redis 8.0 and newer): always there, used or not. */
+bool engine_module_is_built_in(span name);
 /* How many hashes have such fields, by a line of INFO keyspace; 0: none, or it does not say. */
 uint64_t info_fields_expiring(span keyspace_line);
 /* "redis 7.0.15", "valkey 8.0.1" */

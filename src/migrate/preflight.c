@@ -141,11 +141,10 @@ static void check_loading(facts *f, const char *id)
     }
 }
 
-/* Modules that are part of an engine: they are always there, used or not. */
 static bool is_built_in(const reply *module)
 {
     const reply *name = reply_field(module, "name");
-    return name && (span_is(name->text, "lua") || span_is(name->text, "vectorset"));
+    return name && engine_module_is_built_in(name->text);
 }
 
 static void check_modules(facts *f, const char *id)

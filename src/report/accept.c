@@ -39,9 +39,15 @@ static bool is_date(const char *text)
         bool digit = text[i] >= '0' && text[i] <= '9';
         if (form[i] == '-' ? text[i] != '-' : !digit) return false;
     }
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year = 0;
+    for (size_t i = 0; i < 4; i++)
+        year = year * 10 + (text[i] - '0');
     int month = (text[5] - '0') * 10 + text[6] - '0';
     int day = (text[8] - '0') * 10 + text[9] - '0';
-    return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+    if (month < 1 || month > 12 || day < 1 || day > days[month - 1]) return false;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month != 2 || day < 29 || leap;
 }
 
 static bool entry_end(struct reader *x, err *e)

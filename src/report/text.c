@@ -55,7 +55,7 @@ static bool line_take(const char **rest, size_t width, bool cut, const char **re
     for (; start[at] && start[at] != '\n';) {
         if (start[at] == ' ' && at) fits = at;
         uint32_t character = 0;
-        size_t size = utf8_first(span_text(start + at), &character);
+        size_t size = utf8_first(span_of(start + at, strnlen(start + at, 4)), &character);
         if (!size) size = 1;
         columns += utf8_width(character);
         if (columns > width && (fits || (cut && at))) break;
