@@ -101,8 +101,9 @@ static bool refuse_error(engine *s, const reply *r, span command, err *e)
                 span_starts(r->text, "NOPERM");
     char answer[ANSWER_SHOWN_MAX + 1];
     size_t shown_size = size_min(size, ANSWER_SHOWN_MAX);
+    memcpy(answer, r->text.at, shown_size);
     for (size_t i = 0; i < shown_size; i++) /* no control character reaches a terminal */
-        answer[i] = r->text.at[i] < ' ' || r->text.at[i] >= 0x7f ? '?' : (char)r->text.at[i];
+        if (r->text.at[i] < ' ' || r->text.at[i] >= 0x7f) answer[i] = '?';
     answer[shown_size] = '\0';
     err_set(e, auth ? ERR_AUTH : ERR_REFUSED, "'%s' answered %s with: %s", net_conn_peer(s->conn),
             span_show(command).text, answer);
