@@ -101,7 +101,7 @@ static bool refuse_error(engine *s, const reply *r, span command, err *e)
                 span_starts(r->text, "NOPERM");
     char answer[ANSWER_SHOWN_MAX + 1];
     size_t shown_size = size_min(size, ANSWER_SHOWN_MAX);
-    memcpy(answer, r->text.at, shown_size);
+    if (shown_size) memcpy(answer, r->text.at, shown_size);
     for (size_t i = 0; i < shown_size; i++) /* no control character reaches a terminal */
         if (r->text.at[i] < ' ' || r->text.at[i] >= 0x7f) answer[i] = '?';
     answer[shown_size] = '\0';
