@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "aws/elasticache.h"
 #include "aws/endpoint.h"
 #include "aws/fault.h"
 #include "aws/keys.h"
@@ -33,6 +34,84 @@ static void an_element_is_found_by_its_path(void **state)
     assert_null(xml_at(root, "Result/None/Id"));
     assert_string_equal(xml_text(NULL, "Id"), "");
     arena_clear(&memory);
+}
+
+#define NODE(ID, PORT, ROLE)                                                                       \
+    "<NodeGroupMember><CacheClusterId>" ID "</CacheClusterId><ReadEndpoint><Port>" PORT            \
+    "</Port><Address>" ID ".example</Address></ReadEndpoint>" ROLE "</NodeGroupMember>"
+#define GROUP(REST, NODES)                                                                         \
+    "<ReplicationGroup><ReplicationGroupId>shop</ReplicationGroupId><Status>available</Status>"    \
+    "<NodeGroups><NodeGroup><NodeGroupId>0001</NodeGroupId><PrimaryEndpoint><Address>master.shop"  \
+    "</Address><Port>6379</Port></PrimaryEndpoint><NodeGroupMembers>" NODES                        \
+    "</NodeGroupMembers></NodeGroup></NodeGroups>" REST "</ReplicationGroup>"
+
+static bool group_read(const char *document, arena *memory, aws_group *ret, err *e)
+{
+    const xml_node *root = NULL;
+    return xml_read(span_text(document), memory, &root, e) && aws_group_read(root, memory, ret, e);
+}
+
+static void a_replication_group_is_read_with_its_nodes(void **state)
+{
+    (void)state;
+    arena memory = {0};
+    aws_group g = {0};
+    err e = {0};
+    assert_true(group_read(
+        GROUP("<TransitEncryptionEnabled>true</TransitEncryptionEnabled><MultiAZ>enabled</MultiAZ>"
+              "<UserGroupIds><member>staff</member></UserGroupIds>",
+              NODE("shop-001", "6379", "<CurrentRole>primary</CurrentRole>")
+                  NODE("shop-002", "6379", "<CurrentRole>replica</CurrentRole>")),
+        &memory, &g, &e));
+    assert_string_equal(g.id, "shop");
+    assert_string_equal(g.primary.host, "master.shop");
+    assert_int_equal(g.primary.port, 6379);
+    assert_string_equal(g.reader.host, "");
+    assert_string_equal(g.user_group, "staff");
+    assert_true(g.tls && g.multi_az && !g.auto_failover && !g.auth_token && !g.cluster_mode);
+    assert_int_equal(g.shard_count, 1);
+    assert_int_equal(g.node_count, 2);
+    assert_string_equal(g.nodes[1].role, "replica");
+    assert_string_equal(g.nodes[1].shard, "0001");
+    assert_string_equal(g.nodes[1].address.host, "shop-002.example");
+    arena_clear(&memory);
+}
+
+static void a_cluster_has_one_endpoint_that_configures(void **state)
+{
+    (void)state;
+    arena memory = {0};
+    aws_group g = {0};
+    err e = {0};
+    assert_true(group_read(
+        GROUP("<ClusterEnabled>true</ClusterEnabled><ConfigurationEndpoint><Address>clustercfg.shop"
+              "</Address><Port>7000</Port></ConfigurationEndpoint>",
+              NODE("shop-0001-001", "6379", "")),
+        &memory, &g, &e));
+    assert_true(g.cluster_mode);
+    assert_string_equal(g.primary.host, "");
+    assert_int_equal(g.configuration.port, 7000);
+    assert_string_equal(g.nodes[0].role, "");
+    arena_clear(&memory);
+}
+
+static void a_group_that_cannot_be_is_told(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "<ReplicationGroup><Status>available</Status></ReplicationGroup>",
+        GROUP("", NODE("shop-001", "70000", "")),
+        GROUP("", NODE("shop-001", "", "")),
+    };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        arena memory = {0};
+        aws_group g = {0};
+        err e = {0};
+        assert_false(group_read(wrong[i], &memory, &g, &e));
+        assert_int_equal(e.kind, ERR_AWS);
+        assert_null(g.id);
+        arena_clear(&memory);
+    }
 }
 
 static void xml_cut_at_any_byte_is_told(void **state)
@@ -340,6 +419,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_element_is_found_by_its_path),
+        cmocka_unit_test(a_replication_group_is_read_with_its_nodes),
+        cmocka_unit_test(a_cluster_has_one_endpoint_that_configures),
+        cmocka_unit_test(a_group_that_cannot_be_is_told),
         cmocka_unit_test(xml_cut_at_any_byte_is_told),
         cmocka_unit_test(xml_one_level_too_deep_is_told),
         cmocka_unit_test(an_entity_of_a_document_type_is_refused),
