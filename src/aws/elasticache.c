@@ -66,6 +66,8 @@ bool aws_group_read(const xml_node *n, arena *memory, aws_group *ret, err *e)
         .engine = xml_text(n, "Engine"),
         .arn = xml_text(n, "ARN"),
         .user_group = xml_text(n, "UserGroupIds/member"),
+        .primary.host = "",
+        .reader.host = "",
         .cluster_mode = is(n, "ClusterEnabled", "true"),
         .tls = is(n, "TransitEncryptionEnabled", "true"),
         .tls_preferred = is(n, "TransitEncryptionMode", "preferred"),
