@@ -52,7 +52,7 @@ integration() {
 # As many targets at once as there are cores; then each counts by itself.
 fuzz() {
     seconds=${FUZZ_SECONDS:-6}
-    names=$(find build-fuzz/tests/fuzz -maxdepth 1 -name '*_fuzz' -type f | sed 's|.*/||; s/_fuzz$//' | sort)
+    names=$(find build-asan/tests/fuzz -maxdepth 1 -name '*_fuzz' -type f | sed 's|.*/||; s/_fuzz$//' | sort)
     [ -n "$names" ] || echo "no fuzz targets"
     # shellcheck disable=SC2086 # one word for each target
     printf '%s\n' $names | xargs -r -P "$(nproc)" -I NAME sh -c 'tools/fuzz.sh "$0" NAME >"$1/fuzz-NAME" 2>&1 && : >"$1/fuzz-NAME.good"' \
@@ -67,25 +67,33 @@ fuzz_was_good() {
     [ -e "$scratch/fuzz-$1.good" ]
 }
 
+# The other builds, while tests wait for servers: at idle priority, so that no test feels it. What goes
+# wrong here is told where the build is asked for.
+prepare() {
+    for part in asan tsan; do
+        if wanted $part; then chrt -i 0 tools/build.sh $part; fi
+    done >/dev/null 2>&1
+}
+
 export PYTHONDONTWRITEBYTECODE=1
 have_release=1
 if wanted build; then check "gcc release build without a warning" make all || have_release=0; fi
 if wanted layering; then check "includes keep to the layers" tests/layering.sh; fi
 if wanted unit && [ "$have_release" = 1 ]; then unit build; fi
-if wanted asan; then
-    if check "clang sanitizer build without a warning" tools/build.sh asan; then
-        unit build-asan
-        have_asan=1
-    fi
-fi
 # What measures rates and short times needs the machine for itself; the rest goes two files at a time.
 alone="tests/integration/test_throttle.py tests/integration/test_faults_expiry.py tests/integration/test_faults_limits.py"
 if wanted integration && [ "$have_release" = 1 ]; then
     # shellcheck disable=SC2086 # one word for each file
     integration "integration, alone" $alone
+    prepare &
     # shellcheck disable=SC2046,SC2086
     integration "integration" -n 2 --dist loadfile $(printf -- '--ignore=%s ' $alone) tests/integration
+    wait
 fi
+if wanted asan || wanted fuzz; then
+    check "clang sanitizer build without a warning" tools/build.sh asan && have_asan=1
+fi
+if wanted asan && [ "${have_asan-0}" = 1 ]; then unit build-asan; fi
 if wanted integration && [ "${have_asan-0}" = 1 ] && [ -x build-asan/handover ]; then
     # A slice under the sanitizers: a full move, cuts, a second snapshot, a cutover, a verification.
     HANDOVER_BIN=$PWD/build-asan/handover HANDOVER_SLOW=4 integration "integration with sanitizers" \
@@ -107,5 +115,5 @@ if wanted tsan && check "clang thread sanitizer build without a warning" tools/b
     no_reports() { ! cat "$scratch"/tsan/* 2>/dev/null; }
     check "no race between the threads of a link" no_reports
 fi
-if wanted fuzz && check "fuzz build without a warning" tools/build.sh fuzz; then fuzz; fi
+if wanted fuzz && [ "${have_asan-0}" = 1 ]; then fuzz; fi
 finish
