@@ -117,7 +117,7 @@ static bool checkpoint_put(applier *a, const checkpoint *c, bool begin, err *e)
     if (reply_is_error(last)) {
         x->fatal = !refusal_is_passing(last->text);
         err_set(e, ERR_REFUSED, "the target refused the checkpoint: %s",
-                span_show(last->text).text);
+                reply_show(last->text).text);
         return err_blame(e, SIDE_TARGET);
     }
     if (last->kind == REPLY_NIL) return err_set(e, ERR_STATE, "the target's checkpoint is gone");

@@ -199,7 +199,7 @@ static bool answer_read(
     if (exec->kind != REPLY_ARRAY || exec->count != 2 + 3 * count ||
         !info_u64(exec->items[0].text, "master_repl_offset", &ret->offset) ||
         !info_text(exec->items[0].text, "master_replid", &ret->replid)) {
-        (void)err_set(e, ERR_REFUSED, "the source answered: %s", span_show(exec->text).text);
+        (void)err_set(e, ERR_REFUSED, "the source answered: %s", reply_show(exec->text).text);
         return err_blame(e, SIDE_SOURCE);
     }
     int64_t now_ms = time_read(&exec->items[1]);
@@ -207,7 +207,7 @@ static bool answer_read(
         const reply *dump = &exec->items[2 + 3 * i + 1];
         const reply *expiry = &exec->items[2 + 3 * i + 2];
         if (reply_is_error(dump) || expiry->kind != REPLY_INTEGER) {
-            (void)err_set(e, ERR_REFUSED, "the source answered: %s", span_show(dump->text).text);
+            (void)err_set(e, ERR_REFUSED, "the source answered: %s", reply_show(dump->text).text);
             return err_blame(e, SIDE_SOURCE);
         }
         items[i].present = dump->kind == REPLY_BULK;

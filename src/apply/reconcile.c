@@ -61,7 +61,7 @@ static bool batch_send(deletion *d, err *e)
     for (size_t i = 0; i < d->count; i++) {
         if (!reply_is_error(answers[i])) continue;
         err_set(e, ERR_REFUSED, "the target refused to delete a key the source has not: %s",
-                span_show(answers[i]->text).text);
+                reply_show(answers[i]->text).text);
         return err_blame(e, SIDE_TARGET);
     }
     pthread_mutex_lock(&d->x->shared->lock);

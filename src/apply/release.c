@@ -237,7 +237,7 @@ static bool plain_release(pass *p, size_t count, const span *keys, err *e)
     for (size_t i = 0; i < told; i++) {
         if (!reply_is_error(answers[i])) continue;
         err_set(e, ERR_REFUSED, "the target refused PEXPIREAT: %s",
-                span_show(answers[i]->text).text);
+                reply_show(answers[i]->text).text);
         return err_blame(e, SIDE_TARGET);
     }
     p->result.released += told;

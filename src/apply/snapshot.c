@@ -613,7 +613,7 @@ static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err 
         if (!passing && c->kind == SENT_BATCH) return batch_refused(s, t->text, e);
         if (passing || c->kind != SENT_ITEM || span_starts(t->text, "NOPERM")) {
             err_set(e, passing ? ERR_REFUSED : ERR_AUTH, "the target refused a write: %s",
-                    span_show(t->text).text);
+                    reply_show(t->text).text);
             return err_blame(e, SIDE_TARGET);
         }
         item_quarantine(s, c, t->text);

@@ -102,9 +102,9 @@ static void feature_add(const command_judge *j, const char *id, size_t row, cons
                             " for these keys, or rebuild them on what is there: "
                                                                             : "";
     bool is_other = strncmp(state, "yes: ", 5) == 0;
-    const char *title = strcmp(state, "no") == 0 ? report_printf(j->r, "%s is not there", name)
-                        : is_other ? report_printf(j->r, "%s is there as another module", name)
-                                   : report_printf(j->r, "%s is not the same there", name);
+    const char *title = strcmp(state, "no") == 0 ? report_printf(j->r, "%s: not there", name)
+                        : is_other ? report_printf(j->r, "%s: there as another module", name)
+                                   : report_printf(j->r, "%s: not the same there", name);
     report_add_finding(j->r, &(finding){.id = id,
                                         .area = AREA,
                                         .severity = s,

@@ -74,7 +74,7 @@ static bool members_read(live_audit *x, err *e)
     span line = {0};
     bool done = engine_try(x->servers[0], &scratch, &a, e, "CLUSTER", "NODES");
     if (done && reply_is_error(a)) {
-        unread_add(x->f, &x->f->nodes[0], "CLUSTER NODES", span_show(a->text).text,
+        unread_add(x->f, &x->f->nodes[0], "CLUSTER NODES", reply_show(a->text).text,
                    "anything about the other members of the cluster");
     } else if (done) {
         engine_url url = engine_url_copy(x->o->source);

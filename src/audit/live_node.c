@@ -155,8 +155,8 @@ static bool question_ask(live_reader *r, const struct live_question *q, err *e)
     if (!engine_try_texts(r->server, &r->scratch, &a, e, word_count(q), q->words)) return false;
     if (a->kind != q->kind) {
         const char *what = arena_printf(&r->f->memory, "%s %s", q->words[0], q->words[1]);
-        const char *why = reply_is_error(a) ? span_show(a->text).text : STRANGE;
-        unread_add(r->f, r->n, what, why, q->means);
+        unread_add(r->f, r->n, what, reply_is_error(a) ? reply_show(a->text).text : STRANGE,
+                   q->means);
         return true;
     }
     q->take(r, a);
@@ -192,7 +192,7 @@ static bool info_ask(live_reader *r, err *e)
     if (!engine_try(r->server, &r->scratch, &a, e, "INFO", "all")) return false;
     if (a->kind == REPLY_BULK) parse_info(a->text, &r->f->memory, r->n);
     if (r->n->has_version) return true;
-    unread_add(r->f, r->n, "INFO", reply_is_error(a) ? span_show(a->text).text : STRANGE,
+    unread_add(r->f, r->n, "INFO", reply_is_error(a) ? reply_show(a->text).text : STRANGE,
                "commands in use, memory, replication, which databases hold keys");
     return version_ask(r, e);
 }

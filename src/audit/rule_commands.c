@@ -280,9 +280,9 @@ static void used_judge(const command_judge *j)
         if (v != BLOCKED) other_add(j, u, row, v);
     }
     report_add_paragraph(j->r, section,
-                         "%zu commands were called since the counters began; %zu of them are "
-                         "blocked, changed or not described on %s.",
-                         j->used_count, differing, j->t->name);
+                         "Commands called since the counters began: %zu; blocked, changed or not "
+                         "described on %s: %zu.",
+                         j->used_count, j->t->name, differing);
 }
 
 /* --- renamed commands ------------------------------------------------------------------------ */

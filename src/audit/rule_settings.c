@@ -61,8 +61,8 @@ static const audit_rule_row rows[RULE_COUNT] = {
                       "fork's, or a mistyped line."},
 };
 
-/* How an outcome is told. {name} {value} {default} {there} {via} {target} {parameters} {allowed}
- * are filled in. */
+/* How an outcome is told. {name} {value} {there} {via} {action} {target} {parameters} {allowed} are
+ * filled in. */
 static const struct {
     const char *title;
     const char *consequence;
@@ -89,6 +89,8 @@ static const struct {
                         "every client has to be told: {there}", "the application"},
 };
 static const char by_hand[] = "{name} is {value}; somebody has to decide what becomes of it";
+static const char left[] = "nothing has to be done: the difference breaks nothing, and the group "
+                           "below leaves it out. If it matters to the application: {action}";
 static const char stay[] = "the feature is absent: replace it first, or it is a reason to stay";
 
 /* Rows of a table that is written when all are known: one without rows is left out. */
@@ -172,6 +174,7 @@ static const char *fill(work *w, const setting_verdict *v, const char *template)
         {"{value}", shown_value(w, v->name, v->value)},
         {"{there}", *v->there ? v->there : "not published"},
         {"{via}", v->fate.via},
+        {"{action}", v->fate.action},
         {"{target}", w->target->name},
         {"{parameters}", parameters_text(w, v, false)},
         {"{allowed}", parameters_text(w, v, true)},
@@ -248,11 +251,19 @@ static const char *id_of(work *w, size_t rule, const char *about)
     return id;
 }
 
+/* Whether the parameter group says it: all that was changed, and of untouched defaults those that
+ * matter. */
+static bool is_carried(const setting_verdict *v)
+{
+    return v->is_changed || strcmp(v->severity, "info") != 0;
+}
+
 static void verdict_report(work *w, const fact_setting *s, const setting_verdict *v)
 {
     bool is_stay = v->outcome == OUTCOME_UNSUPPORTED && strcmp(v->severity, "block") == 0;
     bool is_by_hand = strcmp(v->fate.judged, "by hand") == 0;
     bool has_parameter = v->parameter_count > 0;
+    bool left_out = v->outcome == OUTCOME_DEFAULT && !is_carried(v);
     report_add_finding(
         w->out,
         &(finding){
@@ -263,16 +274,15 @@ static void verdict_report(work *w, const fact_setting *s, const setting_verdict
             .evidence = evidence(w, v),
             .where = where_read(w, s),
             .consequence = is_stay ? stay : fill(w, v, words[v->outcome].consequence),
-            .action = v->fate.action,
+            .action = left_out ? fill(w, v, left) : v->fate.action,
             .owner = words[v->outcome].owner,
             .source = has_parameter ? v->parameters[0].row.source : v->fate.source,
             .date = knowledge_at(has_parameter ? TABLE_PARAMETERS : TABLE_DIRECTIVE_FATE)->date});
 }
 
-/* What the group holds: all that was changed, and of untouched defaults those that matter. */
 static void group_take(work *w, const setting_verdict *v)
 {
-    if (!v->is_changed && strcmp(v->severity, "info") == 0) return;
+    if (!is_carried(v)) return;
     for (size_t i = 0; i < v->parameter_count; i++) {
         const setting_parameter *p = &v->parameters[i];
         if (p->is_settable) parameter_group_add(&w->group, p->row.name, p->value);
@@ -298,7 +308,7 @@ static void tables_take(work *w, const setting_verdict *v)
         row_add(w, &w->changed,
                 (const char *const[]){v->name, value, plain, v->fate.fate, there, weight});
     } else if (v->outcome == OUTCOME_DEFAULT || v->outcome == OUTCOME_FIXED) {
-        bool carried = v->outcome == OUTCOME_DEFAULT && strcmp(v->severity, "info") != 0;
+        bool carried = v->outcome == OUTCOME_DEFAULT && is_carried(v);
         row_add(w, &w->untouched,
                 (const char *const[COLUMNS_MAX]){v->name, plain, there, carried ? "yes" : "no"});
     }

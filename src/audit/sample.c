@@ -51,7 +51,7 @@ static const reply *usable(sampler *x, enum question q, const reply *a)
         questions[q].words[1]
             ? arena_printf(&x->f->memory, "%s %s", questions[q].words[0], questions[q].words[1])
             : questions[q].words[0];
-    unread_add(x->f, x->n, what, span_show(a->text).text, questions[q].means);
+    unread_add(x->f, x->n, what, reply_show(a->text).text, questions[q].means);
     return NULL;
 }
 

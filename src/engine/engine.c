@@ -7,7 +7,6 @@
 #include "engine/secured.h"
 
 #define BUFFER_MAX_DEFAULT (1024 * MIB)
-#define ANSWER_SHOWN_MAX ((size_t)200) /* of a server's error, in ours */
 
 struct engine {
     net_conn *conn;
@@ -88,25 +87,15 @@ bool engine_try_texts(
     return engine_try_spans(s, memory, ret, e, count, spans);
 }
 
-/* An error answer becomes an err; "WRONGPASS", "NOAUTH" and "NOPERM" are of kind ERR_AUTH. A server
- * that does not know a command repeats its arguments: that part is left out, for AUTH has a
- * password among them. */
+/* An error answer becomes an err; "WRONGPASS", "NOAUTH" and "NOPERM" are of kind ERR_AUTH. */
 static bool refuse_error(engine *s, const reply *r, span command, err *e)
 {
     assert(r); /* a call that succeeded has an answer */
     if (!reply_is_error(r)) return true;
-    size_t size = r->text.size;
-    (void)span_find(r->text, span_text(", with args beginning with"), &size);
     bool auth = span_starts(r->text, "WRONGPASS") || span_starts(r->text, "NOAUTH") ||
                 span_starts(r->text, "NOPERM");
-    char answer[ANSWER_SHOWN_MAX + 1];
-    size_t shown_size = size_min(size, ANSWER_SHOWN_MAX);
-    if (shown_size) memcpy(answer, r->text.at, shown_size);
-    for (size_t i = 0; i < shown_size; i++) /* no control character reaches a terminal */
-        if (r->text.at[i] < ' ' || r->text.at[i] >= 0x7f) answer[i] = '?';
-    answer[shown_size] = '\0';
     err_set(e, auth ? ERR_AUTH : ERR_REFUSED, "'%s' answered %s with: %s", net_conn_peer(s->conn),
-            span_show(command).text, answer);
+            span_show(command).text, reply_show(r->text).text);
     return engine_fail(s, e);
 }
 
@@ -146,7 +135,10 @@ static bool greet(engine *s, const engine_options *o, err *e)
         return false;
     }
     if (!engine_ask(s, &memory, &r, e, "PING")) {
-        if (e->kind == ERR_AUTH) {
+        if (span_starts(r->text, "NOPERM")) {
+            err_hint(e, "the user may not ask PING: ACL SETUSER %s +ping",
+                     o->url->user ? o->url->user : "default");
+        } else if (e->kind == ERR_AUTH) {
             err_hint(
                 e, "give the password in the environment (HANDOVER_%s_PASSWORD) or a password file",
                 o->side == SIDE_TARGET ? "TARGET" : "SOURCE");

@@ -247,7 +247,7 @@ static bool fail_unanswered(probe *p)
 /* An error answer fails with what it means, `otherwise` when no row knows it. */
 static bool fail_answered(probe *p, const reply *r, cause_id otherwise)
 {
-    shown text = span_show(r->text);
+    reply_shown text = reply_show(r->text);
     cause_id id = otherwise;
     for (size_t i = 0; i < COUNT_OF(answers) && id == otherwise; i++)
         if (span_starts(r->text, answers[i].begins)) id = answers[i].cause;

@@ -1,5 +1,6 @@
 #include "engine/url.h"
 
+#include <arpa/inet.h>
 #include <sys/un.h>
 
 #include "base/buf.h"
@@ -94,6 +95,18 @@ static bool user_parse(span s, engine_url *u, err *e)
     return true;
 }
 
+/* With the zone that a link-local one has ("fe80::1%eth0"). */
+static bool is_ipv6(span host)
+{
+    char text[INET6_ADDRSTRLEN] = {0};
+    struct in6_addr ignored;
+    const uint8_t *zone = host.size ? memchr(host.at, '%', host.size) : NULL;
+    size_t size = zone ? (size_t)(zone - host.at) : host.size;
+    if (size == 0 || size >= sizeof text || memchr(host.at, 0, size)) return false;
+    memcpy(text, host.at, size);
+    return inet_pton(AF_INET6, text, &ignored) == 1;
+}
+
 /* Port and database are not repeated in messages: where the '@' was forgotten, the password stands
  * in their place. */
 bool engine_address_parse(span s, char **ret_host, uint16_t *ret_port, err *e)
@@ -105,6 +118,8 @@ bool engine_address_parse(span s, char **ret_host, uint16_t *ret_port, err *e)
         if (!span_find(s, span_text("]"), &close))
             return err_set(e, ERR_USAGE, "an address in '[' has no ']'");
         host = span_of(s.at + 1, close - 1);
+        if (host.size && !is_ipv6(host))
+            return err_set(e, ERR_USAGE, "what is in '[]' is no IPv6 address");
         port = span_tail(s, close + 1);
         if (port.size && port.at[0] != ':')
             return err_set(e, ERR_USAGE, "only ':port' may follow ']'");

@@ -252,7 +252,7 @@ static bool offset_in_exec(const reply *exec, uint64_t *ret, err *e)
         info_u64(exec->items[1].text, "master_repl_offset", ret))
         return true;
     const reply *told = exec->kind == REPLY_ARRAY && exec->count > 0 ? &exec->items[0] : exec;
-    err_set(e, ERR_REFUSED, "the source answered: %s", span_show(told->text).text);
+    err_set(e, ERR_REFUSED, "the source answered: %s", reply_show(told->text).text);
     return err_blame(e, SIDE_SOURCE);
 }
 

@@ -77,7 +77,7 @@ static bool batch_count(void *context, unsigned db, size_t count, const reply *k
     db_count *row = row_at(c, db);
     for (size_t i = 0; i < count; i++) {
         const reply *a = answers[i + 1];
-        if (reply_is_error(a)) return err_set(e, ERR_REFUSED, "TYPE: %s", span_show(a->text).text);
+        if (reply_is_error(a)) return err_set(e, ERR_REFUSED, "TYPE: %s", reply_show(a->text).text);
         if (span_is(a->text, "none") || span_starts(keys[i].text, BOOKKEEPING_PREFIX)) continue;
         row->there[kind_of(a->text)]++;
     }

@@ -64,6 +64,12 @@ static bool path_whole(engine_tls_part part, char **text, err *e)
     return true;
 }
 
+/* What the move goes on with next time. A dry run leaves nothing behind. */
+static bool note(const move *m, const char *key, const char *value, err *e)
+{
+    return m->options->dry_run || journal_set(m->journal, key, value, e);
+}
+
 /* What TLS needs, as given now or as the journal knows it; given again it may be another: files
  * are renewed. */
 static bool tls_note(move *m, const char *name, const engine_url *given, engine_url *u, err *e)
@@ -80,7 +86,7 @@ static bool tls_note(move *m, const char *name, const engine_url *given, engine_
         u->tls_parts[i] = mem_text(span_text(now));
         if (!path_whole((engine_tls_part)i, &u->tls_parts[i], e)) return false;
         bool same = known && strcmp(known, u->tls_parts[i]) == 0;
-        if (!same && !journal_set(m->journal, key, u->tls_parts[i], e)) return false;
+        if (!same && !note(m, key, u->tls_parts[i], e)) return false;
     }
     return true;
 }
@@ -121,7 +127,7 @@ static bool server_note(
     }
     *ret_text = engine_url_show(ret);
     if (!tls_note(m, name, given, ret, e)) return false;
-    if (!known) return journal_set(m->journal, name, *ret_text, e);
+    if (!known) return note(m, name, *ret_text, e);
     if (strcmp(known, *ret_text) == 0) return true;
     err_set(e, ERR_USAGE, "this work directory moves the %s '%s', not '%s'", name, known,
             *ret_text);
@@ -154,7 +160,7 @@ static bool hooks_note(move *m, err *e)
         if (!hooks_check(m->options->hooks, e)) return false;
         m->hooks = realpath(m->options->hooks, NULL);
         if (!m->hooks) return err_sys(e, errno, "open '%s'", m->options->hooks);
-        return journal_set(m->journal, "hooks", m->hooks, e);
+        return note(m, "hooks", m->hooks, e);
     }
     if (!journal_get(m->journal, "hooks", &memory, &known, e)) return false;
     if (!known) return true;

@@ -171,6 +171,10 @@ void status_print(const json_t *o)
     printf("phase       %s since %s: %s\n", phase, text_at(o, NULL, "phase_since"),
            text_at(o, NULL, "phase_reason"));
     if (text_at(o, NULL, "reason")[0]) printf("reason      %s\n", text_at(o, NULL, "reason"));
+    if (!text_at(o, "source", "url")[0]) {
+        printf("            no run has come further than its checks yet\n");
+        return;
+    }
     printf("source      %s, %s\n", text_at(o, "source", "url"), text_at(o, "source", "engine"));
     printf("target      %s, %s\n", text_at(o, "target", "url"), text_at(o, "target", "engine"));
     if (text_at(o, "attached", "why")[0]) {

@@ -58,6 +58,13 @@ static bool entry_end(struct reader *x, err *e)
         const char *what = arena_printf(&x->memory, "the entry has no '%s'", field_names[i]);
         return refuse(x, entry->line, what, e);
     }
+    for (size_t i = 0; i < x->count; i++) {
+        const char *id = entry->fields[FIELD_ID];
+        if (strcmp(x->entries[i].fields[FIELD_ID], id) != 0) continue;
+        const char *what = arena_printf(&x->memory, "'%s' stands in line %zu already",
+                                        span_show(span_text(id)).text, x->entries[i].line);
+        return refuse(x, entry->line, what, e);
+    }
     x->count++;
     x->place = IN_LIST;
     return true;

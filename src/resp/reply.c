@@ -182,3 +182,13 @@ const reply *reply_field(const reply *r, const char *name)
         if (span_is(r->items[i].text, name)) return &r->items[i + 1];
     return NULL;
 }
+
+reply_shown reply_show(span text)
+{
+    reply_shown out = {0};
+    size_t size = text.size;
+    (void)span_find(text, span_text(", with args beginning with"), &size);
+    for (size_t i = 0; i < size_min(size, REPLY_SHOWN_MAX); i++)
+        out.text[i] = text.at[i] < ' ' || text.at[i] >= 0x7f ? '?' : (char)text.at[i];
+    return out;
+}

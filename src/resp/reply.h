@@ -66,5 +66,13 @@ static inline bool reply_is_error(const reply *r)
     assert(r);
     return r->kind == REPLY_ERROR;
 }
+/* The text of an answer for a message: printable ASCII, anything else as '?', cut at
+ * REPLY_SHOWN_MAX. A server that does not know a command repeats its arguments: they are left out,
+ * for AUTH has a password among them. */
+#define REPLY_SHOWN_MAX ((size_t)200)
+typedef struct {
+    char text[REPLY_SHOWN_MAX + 1];
+} reply_shown;
+reply_shown reply_show(span text);
 /* The value behind a name in a flat name, value, name, value array; NULL when it is not there. */
 const reply *reply_field(const reply *r, const char *name);

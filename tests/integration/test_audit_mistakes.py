@@ -20,9 +20,9 @@ groups:
 """
 
 
-def audit(*words, **more):
+def audit(*words, env=None, **more):
     return subprocess.run([tool.BIN, "audit", *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env=tool.environment(), text=True, timeout=60 * tool.SLOW, **more)
+                          stderr=subprocess.PIPE, env=tool.environment(more=env), text=True, timeout=60 * tool.SLOW, **more)
 
 
 def findings(done):
@@ -55,9 +55,21 @@ def test_what_is_built_into_redis_8_blocks_only_when_it_is_used(server):
     assert findings(audit(*arguments))["module:vectorset"]["severity"] == "block"
 
 
+def test_a_missing_right_is_named_as_the_server_names_it(server):
+    source = server("redis-7.0")
+    source.client().execute_command("ACL", "SETUSER", "reader", "on", ">pw", "+ping", "+info", "~*")
+    done = audit("--source", source.url.replace("://", "://reader@"), "--sample-keys", 0, "--json", env={"HANDOVER_SOURCE_PASSWORD": "pw"})
+    one = findings(done)["unread-settings:CONFIG GET"]
+    assert "'config|get' command" in one["evidence"] and "\\x27" not in one["evidence"], one
+    source.client().execute_command("ACL", "SETUSER", "reader", "-ping")
+    done = audit("--source", source.url.replace("://", "://reader@"), env={"HANDOVER_SOURCE_PASSWORD": "pw"})
+    assert "ACL SETUSER reader +ping" in done.stderr and "give the password" not in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("text, says", [
     (None, "No such file"), ("- {id: a, reason: b, until: 2027-02-29}\n", "2027-02-29"),
-    ("- {id: a, reason: b, until: 2027-04-31}\n", "2027-04-31")])
+    ("- {id: a, reason: b, until: 2027-04-31}\n", "2027-04-31"),
+    ("- {id: a, reason: b, until: 2027-04-30}\n- {id: a, reason: c, until: 2028-04-30}\n", "stands in line 1 already")])
 def test_a_file_of_accepted_findings_that_is_wrong_is_told_before_a_server_is_asked(tmp_path, text, says):
     path = tmp_path / "accepted.yml"
     if text:

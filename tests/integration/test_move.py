@@ -98,6 +98,9 @@ def test_a_dry_run_changes_nothing_on_either_side(pair, migration):
     assert [s.client().config_get("*") for s in (pair.source, pair.target)] == before
     assert pair.target.client().dbsize() == 0
     assert pair.source.offset() == offset
+    assert "no run has come further" in migration.command("status").stdout
+    migration.source, migration.target = pair.target, pair.source
+    assert "this work directory moves" not in migration.dry_run().stderr
 
 
 def test_a_paused_move_writes_nothing_and_goes_on_after_resume(pair, migration):
