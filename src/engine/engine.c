@@ -135,7 +135,7 @@ static bool greet(engine *s, const engine_options *o, err *e)
         return false;
     }
     if (!engine_ask(s, &memory, &r, e, "PING")) {
-        if (span_starts(r->text, "NOPERM")) {
+        if (r && span_starts(r->text, "NOPERM")) {
             err_hint(e, "the user may not ask PING: ACL SETUSER %s +ping",
                      o->url->user ? o->url->user : "default");
         } else if (e->kind == ERR_AUTH) {

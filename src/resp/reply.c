@@ -188,7 +188,9 @@ reply_shown reply_show(span text)
     reply_shown out = {0};
     size_t size = text.size;
     (void)span_find(text, span_text(", with args beginning with"), &size);
-    for (size_t i = 0; i < size_min(size, REPLY_SHOWN_MAX); i++)
-        out.text[i] = text.at[i] < ' ' || text.at[i] >= 0x7f ? '?' : (char)text.at[i];
+    size = size_min(size, REPLY_SHOWN_MAX);
+    if (size) memcpy(out.text, text.at, size);
+    for (size_t i = 0; i < size; i++)
+        if (text.at[i] < ' ' || text.at[i] >= 0x7f) out.text[i] = '?';
     return out;
 }
