@@ -63,8 +63,10 @@ class Client:
 
 
 class Server:
-    def __init__(self, program, *options):
+    def __init__(self, program, *options, load=None):
         self.dir = tempfile.mkdtemp()
+        if load:
+            shutil.copyfile(load, os.path.join(self.dir, 'dump.rdb'))
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             port = s.getsockname()[1]
@@ -281,6 +283,13 @@ def value_lines(c, key, kind):
         yield from stream_lines(c, key)
 
 
+def expiry(c, key):
+    try:
+        return c('PEXPIRETIME', key)
+    except Refused:
+        return EXPIRY_MS  # before 7.0
+
+
 def listing(c, dump):
     lines = []
     for db in (0, 9):
@@ -288,7 +297,7 @@ def listing(c, dump):
         for key in c('KEYS', '*'):
             kind = c('TYPE', key)
             ttl = c('PTTL', key)
-            when = -1 if ttl == -1 else EXPIRY_MS
+            when = -1 if ttl == -1 else expiry(c, key)
             lines.append('%d %s key %s %d' % (db, text(key), kind.decode(), when))
             lines += ['%d %s %s' % (db, text(key), line) for line in value_lines(c, key, kind)]
             payload = c('DUMP', key)

@@ -75,9 +75,11 @@ def test_a_file_is_loaded_whole_and_the_move_ends(server, tmp_path, engine, targ
         assert "there is no cutover" in move.command("cutover").stderr
 
 
-@pytest.mark.parametrize("engine", ["redis-6.0", "redis-7.0", "redis-8.6", "valkey-8.0", "valkey-9.1"])
-def test_golden_files_are_loaded_as_the_engine_itself_loads_them(server, engine):
-    target = server(engine if engine != "redis-6.0" else "redis-7.0")
+@pytest.mark.parametrize("engine, by", [
+    ("redis-6.0", "redis-7.0"), ("redis-7.0", "redis-7.0"), ("redis-8.6", "redis-8.6"), ("valkey-8.0", "valkey-8.0"),
+    ("valkey-9.1", "valkey-9.1"), ("handmade-2.4", "valkey-9.1"), ("handmade-2.8", "redis-7.0"), ("handmade-3.2", "redis-8.6")])
+def test_golden_files_are_loaded_as_the_engine_itself_loads_them(server, engine, by):
+    target = server(by)
     itself = server(target.engine)
     itself.stop()
     shutil.copy(GOLDEN / f"{engine}.rdb", itself.directory / "dump.rdb")
