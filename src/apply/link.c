@@ -188,6 +188,11 @@ void link_full_sync(sync_link *l)
     receiver_full_sync(l->context.receiver);
 }
 
+void link_leave_replica(sync_link *l, const char *why)
+{
+    receiver_leave_replica(l->context.receiver, why);
+}
+
 void link_pause(sync_link *l, bool pause)
 {
     pthread_mutex_lock(&l->shared.lock);

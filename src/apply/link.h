@@ -101,6 +101,8 @@ void link_throttle(sync_link *l, const throttle_limits *limits);
 void link_throttle_lift(sync_link *l, bool lift);
 /* What the target holds may be wrong: begins a new generation. */
 void link_full_sync(sync_link *l);
+/* The link goes on at the source itself. */
+void link_leave_replica(sync_link *l, const char *why);
 /* Whether everything up to the offset is answered by the target (R: drain means >=). */
 bool link_drained(sync_link *l, uint64_t offset);
 /* Waits for that; ERR_TIMEOUT names what is missing, ERR_STATE that the link stopped. */

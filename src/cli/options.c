@@ -79,7 +79,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "print every command with its deadline"},
     {"target-policy", "POLICY", OPTION_CHOICE, FOR(RUN), .choices = "empty|merge|replace",
      .fallback = "empty", .help = "keys there"},
-    {"replica", "NODE", OPTION_TEXT, FOR(RUN), .fallback = "none", .in_other_help = FOR(RUN),
+    {"replica", "NODE", OPTION_TEXT, FOR(RUN), .fallback = "auto", .in_other_help = FOR(RUN),
      .help = "none, auto or HOST:PORT: feeds the link"},
     {"accept", "ID", OPTION_LIST, FOR(RUN), .help = "go on in spite of this; also --replica NODE"},
     {"flush-policy", "POLICY", OPTION_CHOICE, FOR(RUN), .choices = "stop|pass", .fallback = "stop",

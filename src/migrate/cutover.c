@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/scan.h"
+#include "migrate/attach.h"
 #include "migrate/changes.h"
 #include "migrate/facts.h"
 #include "migrate/gate.h"
@@ -85,10 +86,30 @@ static const struct step_row {
      false, true, step_kill},
 };
 
+/* A replica that relays late hides how far behind the link is: the source itself is asked. */
+static bool relay_is_fast(move *m, const link_status *s, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    span info;
+    uint64_t offset = 0;
+    err late;
+    if (!s->receiver.at_replica) return true;
+    if (!move_source(m, e) || !engine_info(m->source, &memory, "replication", &info, e))
+        return false;
+    if (!info_u64(info, "master_repl_offset", &offset))
+        return err_set(e, ERR_FORMAT, "INFO replication of the source has no master_repl_offset");
+    if (link_drain(m->link, offset, deadline_in_ms(m->options->lag_max_ms), &late)) return true;
+    attach_missed(m, offset);
+    err_set(e, ERR_STATE, "the replica that feeds the link is more than %" PRId64 " ms behind",
+            m->options->lag_max_ms);
+    return err_hint(e, "the link goes to the source by itself; wait until it is in sync");
+}
+
 static bool lag_is_small(move *m, err *e)
 {
     link_status s = link_status_get(m->link);
-    if (s.phase == LINK_STREAM && s.lag_ms <= m->options->lag_max_ms) return true;
+    if (s.phase == LINK_STREAM && s.lag_ms <= m->options->lag_max_ms)
+        return relay_is_fast(m, &s, e);
     err_set(e, ERR_STATE, "the link is %" PRId64 " ms behind (at most %" PRId64 " for a cutover)",
             s.lag_ms, m->options->lag_max_ms);
     return err_hint(e, "wait until it is in sync, or raise --lag-max");
@@ -282,9 +303,16 @@ static bool step_hold(attempt *a, err *e)
     return act_and_read(a->m, COUNT_OF(args), args, &a->hold_offset, e);
 }
 
+static bool drain(attempt *a, uint64_t offset, err *e)
+{
+    if (link_drain(a->m->link, offset, deadline_in_ms(DRAIN_MS), e)) return true;
+    attach_missed(a->m, offset);
+    return false;
+}
+
 static bool step_drain(attempt *a, err *e)
 {
-    return link_drain(a->m->link, a->hold_offset, deadline_in_ms(DRAIN_MS), e);
+    return drain(a, a->hold_offset, e);
 }
 
 static bool step_fence(attempt *a, err *e)
@@ -298,7 +326,7 @@ static bool step_fence(attempt *a, err *e)
 static bool step_drain_again(attempt *a, err *e)
 {
     link_limit(a->m->link, a->fence_offset);
-    return link_drain(a->m->link, a->fence_offset, deadline_in_ms(DRAIN_MS), e);
+    return drain(a, a->fence_offset, e);
 }
 
 static bool replicas_wait(move *m, err *e)

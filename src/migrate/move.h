@@ -67,6 +67,7 @@ typedef struct {
     uint64_t source_offset; /* as the source said lately */
     uint64_t relay_offset;  /* what a replica must relay */
     int64_t relay_ns;       /* the source had written it then; 0: relayed */
+    bool relay_missed;      /* a cutover was missed because of the replica */
     throttle_limits limits;
     watchdog watchdog;
 } move;

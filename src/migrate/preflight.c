@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "migrate/attach.h"
+#include "migrate/buffer_limit.h"
 #include "migrate/facts.h"
 
 /* How long a broken connection should be bridged by the source's backlog. */
@@ -109,7 +110,7 @@ static void check_source_role(facts *f, const char *id)
 static void check_replica(facts *f, const char *id)
 {
     err why = {0};
-    if (attach_choose(f->m, f->source.info, &why)) return;
+    if (attach_choose(f->m, f->source.info, f->result, &why)) return;
     refuse(f, id, "name another replica of the source, or accept that the primary feeds the link",
            "%s", why.text);
 }
@@ -452,25 +453,18 @@ static bool output_buffer_plan(facts *f, const setting_change *now, double need,
 static void check_output_buffer(facts *f, const char *id)
 {
     setting_change now = {.name = "client-output-buffer-limit", .side = SIDE_SOURCE};
-    uint64_t limits[3] = {0}; /* hard, soft, seconds */
+    buffer_limit limit = {0};
     err ignored;
-    if (!setting_read(f->m->source, now.name, now.old, &ignored)) return;
-    span rest = span_text(now.old);
-    span word;
-    (void)span_cut(&rest, ' ', &word); /* "replica" */
-    for (size_t i = 0; i < COUNT_OF(limits); i++)
-        if (!span_cut(&rest, ' ', &word) || !span_to_u64(word, &limits[i])) return;
-    uint64_t seconds_limit = limits[2];
-    /* From 7.0 on the buffer and the backlog are one memory, and a lower limit is not enforced. */
-    uint64_t backlog = info_number(&f->source, "repl_backlog_size");
-    for (int i = 0; i < 2 && engine_version_at_least(&f->m->source_version, 7, 0); i++)
-        if (limits[i] > 0 && limits[i] < backlog) limits[i] = backlog;
+    if (!setting_read(f->m->source, now.name, now.old, &ignored) ||
+        !buffer_limit_parse(now.old, &limit))
+        return;
+    buffer_limit_raise(&limit, info_number(&f->source, "repl_backlog_size"), &f->m->source_version);
     double rate = f->result->write_bytes_per_s;
     double seconds = f->result->snapshot_s;
     double need = rate * seconds;
-    bool hard = limits[0] > 0 && need > (double)limits[0];
-    bool soft = limits[1] > 0 && seconds > (double)seconds_limit && need > (double)limits[1];
-    if ((!hard && !soft) || output_buffer_plan(f, &now, need, seconds_limit)) return;
+    buffer_judgement found = buffer_limit_judge(&limit, need, seconds);
+    bool hard = found == BUFFER_PASSES_HARD;
+    if (found == BUFFER_HOLDS || output_buffer_plan(f, &now, need, limit.soft_s)) return;
     refuse(f, id,
            source_has_memory(f, (double)raised(need))
                ? "raise it (CONFIG SET client-output-buffer-limit 'replica ...'), or let the tool "
@@ -481,7 +475,7 @@ static void check_output_buffer(facts *f, const char *id)
            "measured over %.1f s x %.0f s estimated (%s of data) = %s, the %s limit is %s%s",
            bytes_show(rate).text, RATE_SAMPLE_MS / 1000.0, seconds,
            bytes_show((double)f->source.dataset).text, bytes_show(need).text,
-           hard ? "hard" : "soft", bytes_show((double)limits[hard ? 0 : 1]).text,
+           hard ? "hard" : "soft", bytes_show((double)(hard ? limit.hard : limit.soft)).text,
            hard ? "" : " for longer than its seconds");
 }
 

@@ -84,16 +84,7 @@ static void signals_take(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* A replica that relays late hides how far behind the link is: when the source had written what
- * has not come yet is remembered. */
-static void relay_note(move *m, const link_status *s)
-{
-    bool same = s->receiver.at_replica && m->source_offset >= m->relay_offset;
-    if (same && m->relay_ns && s->stream.end < m->relay_offset) return;
-    m->relay_offset = m->source_offset;
-    m->relay_ns = s->receiver.at_replica && s->stream.end < m->source_offset ? clock_ns() : 0;
-}
-
+/* A replica that relays late hides how far behind the link is. */
 static bool relay_is_late(const runner *r)
 {
     int64_t late_ns = r->m.options->lag_max_ms * NS_PER_MS;
@@ -120,12 +111,12 @@ static void source_ask(runner *r, const link_status *s)
     }
     pthread_mutex_lock(&r->m.lock);
     r->m.source_offset = offset;
-    relay_note(&r->m, s);
+    attach_watch(&r->m, s, info);
     pthread_mutex_unlock(&r->m.lock);
 }
 
 /* Says once that the replica was left. */
-static void attach_watch(runner *r, const link_status *s)
+static void replica_watch(runner *r, const link_status *s)
 {
     if (r->replica_left || !s->receiver.left.kind) return;
     r->replica_left = true;
@@ -558,7 +549,7 @@ static bool tick(runner *r, err *e)
     if (r->m.source_url.is_file) return load_tick(r, &s, e);
     source_ask(r, &s);
     watch(r, &s);
-    attach_watch(r, &s);
+    replica_watch(r, &s);
     if (!state_follow(r, &s, e) || !second_tick(r, e)) return false;
     if (s.phase == LINK_STOPPED) return link_stopped(&s, e);
     if (!auto_follow(r, e)) {
@@ -730,7 +721,6 @@ static bool run_link(runner *r, err *e)
     pthread_mutex_unlock(&r->m.lock);
     attach_text at = attach_show(&r->m, &r->m.last);
     if (l.replica) log_info("the link goes to the replica: %s", at.why);
-    if (!l.replica && at.why[0]) log_info("the link goes to the source: %s", at.why);
     watchdog_init(&r->m.watchdog, clock_ns());
     bool good = control_start(&r->m, &r->control, e) &&
                 (!r->exporter || exporter_start(r->exporter, &r->m, e));

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "engine/info.h"
 #include "repl/receiver_internal.h"
-#include "repl/replica.h"
+#include "repl/replica_ask.h"
 
 #define ACK_EVERY_MS 1000
 /* Behind a diskless snapshot the source keeps the stream back until an ACK that it reads after it
@@ -98,15 +98,13 @@ static bool replica_check(receiver *r, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     span source;
-    span replica;
     span id;
     spool_origin origin = spool_origin_get(r->spool);
     bool fresh = origin.generation == 0 || r->snapshot_open;
     replica_need need = {.replid = fresh ? "" : origin.replid,
                          .end = spool_extent_get(r->spool, LANE_STREAM).end};
     if (!source_info(r, &memory, &source, e)) return err_wrap(e, "the source");
-    if (!engine_info(r->engine, &memory, "all", &replica, e)) return false;
-    if (!replica_fits(source, replica, &need, e)) return false;
+    if (!replica_ask(r->engine, source, need, e)) return false;
     bool known = info_text(source, "master_replid", &id) && id.size == REPLID_SIZE;
     assert(known); /* or it would not fit */
     memcpy(r->source_replid, id.at, REPLID_SIZE);
@@ -133,10 +131,16 @@ static bool receiver_connect(receiver *r, err *e)
     return true;
 }
 
+/* What a replica tells under another id than the source's is not the source's. */
+static bool history_is_the_sources(const receiver *r, const char *replid, err *e)
+{
+    if (!r->replica.host || strcmp(replid, r->source_replid) == 0) return true;
+    return err_set(e, ERR_STATE, "the replica's history changed while it was asked");
+}
+
 static bool event_full_sync(receiver *r, const psync_event *v, err *e)
 {
-    if (r->replica.host && strcmp(v->replid, r->source_replid) != 0)
-        return err_set(e, ERR_STATE, "the replica's history changed while it was asked");
+    if (!history_is_the_sources(r, v->replid, e)) return false;
     uint64_t before = spool_origin_get(r->spool).generation;
     spool_origin origin = {.generation = size_max(before, r->generation_used) + 1,
                            .offset = v->offset};
@@ -156,6 +160,8 @@ static bool event_full_sync(receiver *r, const psync_event *v, err *e)
 
 static bool event_continue(receiver *r, const psync_event *v, err *e)
 {
+    spool_origin origin = spool_origin_get(r->spool);
+    if (!history_is_the_sources(r, v->replid[0] ? v->replid : origin.replid, e)) return false;
     if (v->replid[0] && !spool_replid_set(r->spool, v->replid, e)) return false;
     pthread_mutex_lock(&r->lock);
     r->status.state = RECEIVER_STREAM;
@@ -292,6 +298,12 @@ static bool receiver_turn(receiver *r, err *e)
         r->snapshot_open = true; /* so that the next PSYNC asks for everything */
         return err_set(e, ERR_STATE, "a full sync is wanted");
     }
+    if (r->replica.host && atomic_load(&r->leave_asked)) {
+        pthread_mutex_lock(&r->lock);
+        *e = r->leave_why;
+        pthread_mutex_unlock(&r->lock);
+        return false;
+    }
     bool due = deadline_left_ms(r->next_ack_ns) == 0 || atomic_exchange(&r->ack_asked, false);
     bool answered = r->psync.at != PSYNC_AT_ANSWER;
     if (due && answered && !ack_send(r, e)) return err_blame(e, SIDE_SOURCE);
@@ -321,7 +333,7 @@ static void replica_failed(receiver *r, err *e)
 {
     if (!r->replica.host) return;
     (void)err_wrap(e, "replica '%s:%u'", r->replica.host, r->replica.port);
-    if (++r->replica_failures < REPLICA_FAILURES_MAX) return;
+    if (++r->replica_failures < REPLICA_FAILURES_MAX && !atomic_load(&r->leave_asked)) return;
     engine_url_clear(&r->replica);
     r->replica = (engine_url){0};
     r->retry_ms = RETRY_FIRST_MS;
@@ -407,5 +419,14 @@ void receiver_ack(receiver *r)
 void receiver_full_sync(receiver *r)
 {
     atomic_store(&r->full_sync_asked, true);
+    net_wake_send(r->wake);
+}
+
+void receiver_leave_replica(receiver *r, const char *why)
+{
+    pthread_mutex_lock(&r->lock);
+    (void)err_set(&r->leave_why, ERR_STATE, "%s", why);
+    pthread_mutex_unlock(&r->lock);
+    atomic_store(&r->leave_asked, true);
     net_wake_send(r->wake);
 }

@@ -28,7 +28,8 @@ bool receiver_file_look(int fd, receiver_file *ret, err *e) MUST_CHECK;
 
 typedef struct {
     const engine_url *source; /* copied */
-    /* Copied; NULL: none. A replica to attach to instead, until it fails three times in a row. */
+    /* Copied; NULL: none. A replica to attach to instead, until it fails three times in a row, or
+     * is told to be left. */
     const engine_url *replica;
     const receiver_file *file; /* NULL: the source is a server; borrowed */
     spool *spool;              /* outlives the receiver */
@@ -66,3 +67,5 @@ receiver_status receiver_status_get(receiver *r);
 void receiver_ack(receiver *r);
 /* From any thread: what the spool holds is of no use; ask for a full sync. */
 void receiver_full_sync(receiver *r);
+/* From any thread: do without the replica from now on. */
+void receiver_leave_replica(receiver *r, const char *why);

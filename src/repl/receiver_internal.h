@@ -28,8 +28,10 @@ struct receiver {
     atomic_bool stop;
     atomic_bool ack_asked;
     atomic_bool full_sync_asked;
-    pthread_mutex_t lock; /* over status */
+    atomic_bool leave_asked; /* the replica */
+    pthread_mutex_t lock;    /* over what follows */
     receiver_status status;
+    err leave_why;
 };
 
 /* The thread that feeds the spool from a file (repl/feed.c). */

@@ -65,11 +65,24 @@ static bool goes_on(span replica, uint64_t at, const replica_need *need, err *e)
     return true;
 }
 
+/* With replica-ignore-maxmemory off a replica evicts what its primary keeps. */
+static bool keeps_all(span replica, const replica_need *need, err *e)
+{
+    uint64_t max = 0;
+    span policy = {0};
+    bool known =
+        info_u64(replica, "maxmemory", &max) && info_text(replica, "maxmemory_policy", &policy);
+    if (need->keeps_all || (known && (max == 0 || span_is(policy, "noeviction")))) return true;
+    return err_set(e, ERR_STATE, "it may evict keys by itself (replica-ignore-maxmemory)");
+}
+
 bool replica_fits(span source, span replica, const replica_need *need, err *e)
 {
     uint64_t there = 0;
     uint64_t here = 0;
-    if (!same_version(source, replica, e) || !follows(source, replica, e)) return false;
+    if (!same_version(source, replica, e) || !follows(source, replica, e) ||
+        !keeps_all(replica, need, e))
+        return false;
     if (!info_u64(source, "master_repl_offset", &there) ||
         !info_u64(replica, "slave_repl_offset", &here))
         return err_set(e, ERR_STATE, "its offset is not known");
@@ -78,20 +91,49 @@ bool replica_fits(span source, span replica, const replica_need *need, err *e)
     return need->replid[0] == '\0' || goes_on(replica, here, need, e);
 }
 
-bool replica_listed(span source, unsigned index, span *ret_host, uint16_t *ret_port)
+/* Line `index` of the replicas that the source knows. */
+static bool line_find(span source, unsigned index, span *ret)
 {
     char name[24];
-    span line;
+    (void)snprintf(name, sizeof name, "slave%u", index);
+    return info_text(source, name, ret);
+}
+
+static bool address_read(span line, span *ret_host, uint16_t *ret_port)
+{
     span state;
-    span host;
     span port;
     uint64_t number = 0;
-    (void)snprintf(name, sizeof name, "slave%u", index);
-    if (!info_text(source, name, &line)) return false;
-    bool whole = info_part(line, "state", &state) && span_is(state, "online") &&
-                 info_part(line, "ip", &host) && info_part(line, "port", &port) &&
-                 span_to_u64(port, &number) && number > 0 && number <= UINT16_MAX;
-    *ret_host = whole ? host : (span){0};
-    *ret_port = whole ? (uint16_t)number : 0;
+    if (!info_part(line, "state", &state) || !span_is(state, "online") ||
+        !info_part(line, "ip", ret_host) || !info_part(line, "port", &port) ||
+        !span_to_u64(port, &number) || number == 0 || number > UINT16_MAX)
+        return false;
+    *ret_port = (uint16_t)number;
     return true;
+}
+
+bool replica_listed(span source, unsigned index, span *ret_host, uint16_t *ret_port)
+{
+    span line;
+    span host = {0};
+    uint16_t port = 0;
+    if (!line_find(source, index, &line)) return false;
+    bool whole = address_read(line, &host, &port);
+    *ret_host = whole ? host : (span){0};
+    *ret_port = whole ? port : 0;
+    return true;
+}
+
+bool replica_offset(span source, const char *host, uint16_t port, uint64_t *ret)
+{
+    span line;
+    for (unsigned i = 0; line_find(source, i, &line); i++) {
+        span there = {0};
+        span offset;
+        uint16_t number = 0;
+        if (address_read(line, &there, &number) && span_is(there, host) && number == port &&
+            info_part(line, "offset", &offset))
+            return span_to_u64(offset, ret);
+    }
+    return false;
 }

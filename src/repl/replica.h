@@ -13,6 +13,7 @@
 typedef struct {
     const char *replid; /* what the spool goes on from; empty: a full sync is asked for */
     uint64_t end;       /* of the spool's stream */
+    bool keeps_all;     /* its CONFIG says that it evicts nothing by itself */
 } replica_need;
 
 /* INFO all of both, the source's read first. ERR_STATE says what speaks against the replica. */
@@ -20,3 +21,6 @@ bool replica_fits(span source, span replica, const replica_need *need, err *e) M
 /* The address of replica `index` in the source's INFO; false: there are no more. One that is not
  * online has an empty address. */
 bool replica_listed(span source, unsigned index, span *ret_host, uint16_t *ret_port);
+/* Up to which offset the source knows that replica to have come; false: it is not connected there.
+ */
+bool replica_offset(span source, const char *host, uint16_t port, uint64_t *ret);

@@ -6,19 +6,22 @@ import reader
 import tool
 from faults import assert_nothing_lost
 from fill import fill
-from servers import wait_until
+from relay import Relay
+from servers import free_port, wait_until
 from workload import Workload
 
 BACKLOG = {"repl-backlog-size": "64mb"}
 WRITER_KEYS = b"w:"
-AUTO = ("--replica", "auto")
 
 
-def replica_of(server, primary):
-    one = server(primary.engine, password=primary.password, options={
-        "replicaof": f"127.0.0.1 {primary.port}", "masterauth": primary.password, **BACKLOG})
+def replica_of(server, primary, engine=None, way=None, **options):
+    """`way`: what stands in front of the primary for it."""
+    options = {name.replace("_", "-"): value for name, value in options.items()}
+    one = server(engine or primary.engine, password=options.pop("password", primary.password), options={
+        "replicaof": f"127.0.0.1 {(way or primary).port}", "masterauth": primary.password, **BACKLOG, **options})
     wait_until(lambda: one.info("replication")["master_link_status"] == "up", 30, "the replica's link")
-    wait_until(lambda: primary.info("replication")["slave0"]["state"] == "online", 30, "the replica to be online")
+    if way is None or way.port == primary.port:
+        wait_until(lambda: primary.info("replication")["slave0"]["state"] == "online", 30, "the replica to be online")
     return one
 
 
@@ -36,7 +39,7 @@ def test_a_whole_move_goes_through_the_replica_and_nothing_to_the_primary(three,
     source, replica, target = three(engine)
     fill(source, 3000)
     with Workload(source, then=target, seed=71, rate=1000) as writer, \
-            tool.Migration(source, target, AUTO) as move:
+            tool.Migration(source, target) as move:
         move.start("--switch-hook", writer.hook())
         move.wait_phase("in-sync")
         attached = move.status()["attached"]
@@ -59,7 +62,7 @@ def test_a_replica_killed_in_the_stream_is_left_without_a_full_sync(three):
     source, replica, target = three()
     fill(source, 1000)
     with Workload(source, then=target, seed=72, rate=1000) as writer, \
-            tool.Migration(source, target, AUTO) as move:
+            tool.Migration(source, target) as move:
         move.start()
         move.wait_phase("in-sync")
         generation = move.status()["generation"]
@@ -75,7 +78,7 @@ def test_a_replica_killed_in_the_snapshot_is_left_and_the_source_makes_one(three
     source, replica, target = three()
     fill(source, 5000)
     with Workload(source, then=target, seed=73, rate=500) as writer, \
-            tool.Migration(source, target, AUTO) as move:
+            tool.Migration(source, target) as move:
         replica.client().config_set("rdb-key-save-delay", 400)
         move.start()
         move.wait_phase("snapshot")
@@ -91,7 +94,7 @@ def test_a_replica_promoted_on_the_way_is_left_for_the_source(three):
     source, replica, target = three()
     fill(source, 1000)
     with Workload(source, then=target, seed=74, rate=500) as writer, \
-            tool.Migration(source, target, AUTO) as move:
+            tool.Migration(source, target) as move:
         move.start()
         move.wait_phase("in-sync")
         generation = move.status()["generation"]
@@ -113,8 +116,94 @@ def test_a_named_server_that_is_no_replica_of_the_source_is_a_finding(three, ser
         assert "[replica]" in done.stderr and "it is no replica" in done.stderr, done.stderr
 
 
+def unfit(name, server, source):
+    """Gives the source a replica that may not feed the link: what is said of it."""
+    if name == "password":
+        one = replica_of(server, source)
+        one.client().config_set("requirepass", "another")
+        return "WRONGPASS"
+    if name == "address":
+        replica_of(server, source, replica_announce_port=free_port())
+        return "connect"
+    if name == "eviction":
+        replica_of(server, source, replica_ignore_maxmemory="no", maxmemory="1gb", maxmemory_policy="allkeys-lru")
+        return "it may evict keys by itself"
+    assert name == "buffer"
+    replica_of(server, source, repl_backlog_size="16kb", client_output_buffer_limit="replica 1 1 1")
+    source.client().config_set("repl-diskless-sync-delay", 60)  # the estimate of the snapshot's time
+    return "its replica buffer ('replica 1 1 1') does not hold"
+
+
+@pytest.mark.parametrize("name", ["password", "address", "eviction", "buffer"])
+def test_a_replica_that_is_not_well_is_told_and_the_source_feeds_the_link(server, name):
+    source, target = server("valkey-8.0", password="a", options=BACKLOG), server("valkey-8.0", password="b")
+    said = unfit(name, server, source)
+    with Workload(source, seed=75, rate=1000) as writer, tool.Migration(source, target) as move:
+        writer.wait_writes(100)
+        done = move.dry_run()
+        assert done.returncode == tool.DONE, done.stderr
+        assert "the link goes to the source" in done.stderr and said in done.stderr, done.stdout + done.stderr
+        assert "gets the link's PSYNC" not in done.stdout
+
+
+def test_a_replica_that_relays_too_late_takes_the_cutover_back_and_is_left(server):
+    source, target = server("valkey-8.0", password="a", options=BACKLOG), server("valkey-8.0", password="b")
+    with Relay(source) as way:
+        replica = replica_of(server, source, way=way)
+        fill(source, 1000)
+        with Workload(source, then=target, seed=76, rate=1000) as writer, tool.Migration(source, target) as move:
+            move.start("--switch-hook", writer.hook())
+            move.wait_phase("in-sync")
+            generation = move.status()["generation"]
+            assert move.status()["attached"]["to"] == "replica"
+            way.delay_s = 3600
+            done = move.command("cutover", "--skip-verify")
+            assert done.returncode != tool.DONE and "behind" in done.stderr, done.stdout + done.stderr
+            assert source.info("replication")["role"] == "master"
+            attached = move.wait_status(lambda s: s["attached"]["to"] == "source", "the link at the source")["attached"]
+            assert f":{replica.port}" in attached["why"] and "relayed late" in attached["why"]
+            move.wait_caught_up()
+            done = move.command("cutover", "--skip-verify")
+            assert done.returncode == tool.DONE, done.stdout + done.stderr
+            writer.wait_moved()
+            assert move.status()["generation"] == generation, "a full sync was made"
+            assert writer.stop()["wrong"] == [] and writer.check(target) == []
+
+
+def test_a_replica_cut_off_from_its_primary_is_left_without_a_full_sync(server):
+    """Cut off without a word: no connection breaks, nothing more comes."""
+    source, target = server("valkey-8.0", password="a", options=BACKLOG), server("valkey-8.0", password="b")
+    with Relay(source) as way:
+        replica = replica_of(server, source, way=way)
+        fill(source, 1000)
+        with Workload(source, then=target, seed=77, rate=500) as writer, tool.Migration(source, target) as move:
+            move.start()
+            move.wait_phase("in-sync")
+            generation = move.status()["generation"]
+            way.delay_s = 3600
+            attached = move.wait_status(lambda s: s["attached"]["to"] == "source", "the link at the source")["attached"]
+            assert f":{replica.port}" in attached["why"] and "too late" in attached["why"], attached
+            assert_nothing_lost(source, target, move, writer)
+            assert move.status()["generation"] == generation, "a full sync was made"
+
+
+def test_a_replica_of_a_replica_feeds_the_link_when_it_is_named(server, three):
+    source, middle, target = three()
+    last = replica_of(server, source, way=middle)
+    fill(source, 1000)
+    with Workload(source, then=target, seed=79, rate=500) as writer, \
+            tool.Migration(source, target, ("--replica", f"127.0.0.1:{last.port}")) as move:
+        move.start()
+        move.wait_phase("in-sync")
+        assert move.status()["attached"]["node"] == f"127.0.0.1:{last.port}"
+        writer.wait_writes(200)
+        last.kill()
+        move.wait_status(lambda s: s["attached"]["to"] == "source", "the link at the source")
+        assert_nothing_lost(source, target, move, writer)
+
+
 def test_a_source_without_a_replica_feeds_the_link_itself(pair):
-    with tool.Migration(pair.source, pair.target, AUTO) as move:
+    with tool.Migration(pair.source, pair.target) as move:
         move.start()
         move.wait_phase("in-sync")
         attached = move.status()["attached"]
@@ -125,7 +214,7 @@ def test_the_stream_of_a_replica_begins_in_the_database_its_snapshot_names(three
     """It repeats no SELECT; also when the run is killed in between and the name was read before."""
     source, replica, target = three()
     fill(source, 5000)
-    with source.client(db=3) as c, tool.Migration(source, target, AUTO) as move:
+    with source.client(db=3) as c, tool.Migration(source, target) as move:
         c.set("n", 0)
         wait_until(lambda: replica.client(db=3).get("n") is not None, 30, "the write at the replica")
         replica.client().config_set("rdb-key-save-delay", 400)

@@ -19,6 +19,7 @@
 #define REPLICA                                                                                    \
     SERVER "loading:0\r\nrole:slave\r\nmaster_link_status:up\r\nmaster_sync_in_progress:0\r\n"     \
            "slave_read_only:1\r\nmaster_replid:" ID "\r\nmaster_replid2:" ID2 "\r\n"               \
+           "maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n"                                       \
            "slave_repl_offset:990\r\nrepl_backlog_active:1\r\n"                                    \
            "repl_backlog_first_byte_offset:500\r\n"
 
@@ -77,6 +78,8 @@ static void each_thing_against_a_replica_is_named(void **state)
         {false, "master_replid:" ID, "master_replid:" OTHER, "replication id"},
         {false, "valkey_version:8.0", "valkey_version:8.1",
          "valkey 8.1.1, the source valkey 8.0.1"},
+        {false, "maxmemory:0", "maxmemory:1000000", "evict keys by itself"},
+        {false, "maxmemory:0", "x:0", "evict keys by itself"},
         {true, "role:master", "role:slave", "not a primary"},
         {true, "repl_offset:1000", "repl_offset:16778207", "16777217 bytes behind"},
     };
@@ -88,6 +91,31 @@ static void each_thing_against_a_replica_is_named(void **state)
         if (!strstr(e.text, rows[i].said)) fail_msg("row %zu: %s", i, e.text);
         free(text);
     }
+}
+
+static void a_replica_with_a_limit_fits_when_nothing_is_evicted_there(void **state)
+{
+    (void)state;
+    char *limited = changed(REPLICA, "maxmemory:0", "maxmemory:1000000");
+    char *keeping = changed(limited, "allkeys-lru", "noeviction");
+    replica_need need = {.replid = "", .keeps_all = true};
+    err e;
+    assert_false(fits(SOURCE, limited, "", 0, &e));
+    assert_true(fits(SOURCE, keeping, "", 0, &e));
+    assert_true(replica_fits(span_text(SOURCE), span_text(limited), &need, &e));
+    free(limited);
+    free(keeping);
+}
+
+static void the_source_tells_how_far_a_replica_came(void **state)
+{
+    (void)state;
+    uint64_t offset = 0;
+    assert_true(replica_offset(span_text(SOURCE), "10.0.0.8", 6381, &offset));
+    assert_int_equal(offset, 990);
+    assert_false(replica_offset(span_text(SOURCE), "10.0.0.8", 6380, &offset));
+    assert_false(replica_offset(span_text(SOURCE), "10.0.0.7", 6380, &offset)); /* not online */
+    assert_false(replica_offset(span_text(SOURCE), "10.0.0.9", 6381, &offset));
 }
 
 static void engines_before_7_are_not_read_through_a_replica(void **state)
@@ -121,8 +149,10 @@ static void an_info_cut_anywhere_does_not_fit_by_mistake(void **state)
             if (yes && have + 6 < whole) fail_msg("text %zu cut at %zu fits", which, have);
             span host;
             uint16_t port = 0;
+            uint64_t offset = 0;
             for (unsigned i = 0; i < 4; i++)
                 (void)replica_listed(part, i, &host, &port);
+            (void)replica_offset(part, "10.0.0.9", 1, &offset);
             free(cut);
         }
     }
@@ -149,6 +179,8 @@ int main(void)
         cmocka_unit_test(a_replica_that_is_well_fits),
         cmocka_unit_test(a_link_that_could_not_go_on_there_stays_away),
         cmocka_unit_test(each_thing_against_a_replica_is_named),
+        cmocka_unit_test(a_replica_with_a_limit_fits_when_nothing_is_evicted_there),
+        cmocka_unit_test(the_source_tells_how_far_a_replica_came),
         cmocka_unit_test(engines_before_7_are_not_read_through_a_replica),
         cmocka_unit_test(an_info_cut_anywhere_does_not_fit_by_mistake),
         cmocka_unit_test(only_replicas_that_are_online_have_an_address),

@@ -1,0 +1,29 @@
+#include "migrate/buffer_limit.h"
+
+bool buffer_limit_parse(const char *text, buffer_limit *ret)
+{
+    span rest = span_text(text);
+    span word;
+    buffer_limit l;
+    uint64_t *const numbers[] = {&l.hard, &l.soft, &l.soft_s};
+    if (!span_cut(&rest, ' ', &word) || !span_is(word, "replica")) return false;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        if (!span_cut(&rest, ' ', &word) || !span_to_u64(word, numbers[i])) return false;
+    *ret = l;
+    return true;
+}
+
+/* From 7.0 on the buffer and the backlog are one memory, and a lower limit is not enforced. */
+void buffer_limit_raise(buffer_limit *l, uint64_t backlog, const engine_version *v)
+{
+    if (!engine_version_at_least(v, 7, 0)) return;
+    if (l->hard > 0 && l->hard < backlog) l->hard = backlog;
+    if (l->soft > 0 && l->soft < backlog) l->soft = backlog;
+}
+
+buffer_judgement buffer_limit_judge(const buffer_limit *l, double bytes, double seconds)
+{
+    if (l->hard > 0 && bytes > (double)l->hard) return BUFFER_PASSES_HARD;
+    bool soft = l->soft > 0 && seconds > (double)l->soft_s && bytes > (double)l->soft;
+    return soft ? BUFFER_PASSES_SOFT : BUFFER_HOLDS;
+}
