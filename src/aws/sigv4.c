@@ -340,21 +340,40 @@ bool sigv4_signature(const sigv4_request *r,
     return true;
 }
 
+/* What chunks and trailers have in common: the signature before, then digests. */
+static sigv4_hex follow(const char *algorithm,
+                        const sigv4_scope *s,
+                        const uint8_t key[SIGV4_KEY_SIZE],
+                        span signature_before,
+                        const span digests[2])
+{
+    CLEANUP(buf_clear) buf text = buf_of(SIGV4_CANONICAL_MAX);
+    uint8_t digest[SIGV4_KEY_SIZE];
+    bool fits = head_write(algorithm, s, &text) && buf_append(&text, signature_before);
+    for (size_t i = 0; fits && i < 2; i++)
+        fits = digests[i].size == 0 || (buf_u8(&text, '\n') && buf_append(&text, digests[i]));
+    assert(fits); /* its parts are of a known size */
+    hmac(key, SIGV4_KEY_SIZE, buf_span(&text), digest);
+    return hex_show(digest);
+}
+
 sigv4_hex sigv4_chunk(const sigv4_scope *s,
                       const uint8_t key[SIGV4_KEY_SIZE],
                       span signature_before,
                       span chunk_sha256)
 {
-    CLEANUP(buf_clear) buf text = buf_of(SIGV4_CANONICAL_MAX);
-    uint8_t digest[SIGV4_KEY_SIZE];
     sigv4_hex nothing = sigv4_sha256((span){0});
-    bool fits = head_write(SIGV4_ALGORITHM "-PAYLOAD", s, &text) &&
-                buf_append(&text, signature_before) && buf_u8(&text, '\n') &&
-                buf_text(&text, nothing.text) && buf_u8(&text, '\n') &&
-                buf_append(&text, chunk_sha256);
-    assert(fits); /* its parts are of a known size */
-    hmac(key, SIGV4_KEY_SIZE, buf_span(&text), digest);
-    return hex_show(digest);
+    const span digests[2] = {span_text(nothing.text), chunk_sha256};
+    return follow(SIGV4_ALGORITHM "-PAYLOAD", s, key, signature_before, digests);
+}
+
+sigv4_hex sigv4_trailer(const sigv4_scope *s,
+                        const uint8_t key[SIGV4_KEY_SIZE],
+                        span signature_before,
+                        span trailers_sha256)
+{
+    const span digests[2] = {trailers_sha256};
+    return follow("AWS4-HMAC-SHA256-TRAILER", s, key, signature_before, digests);
 }
 
 static int name_order(const void *a, const void *b)

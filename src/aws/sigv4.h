@@ -70,6 +70,12 @@ sigv4_hex sigv4_chunk(const sigv4_scope *s,
                       const uint8_t key[SIGV4_KEY_SIZE],
                       span signature_before,
                       span chunk_sha256);
+/* Of the trailers behind the chunks (STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER): lines of
+ * "name:value\n", by the signature of the last chunk. */
+sigv4_hex sigv4_trailer(const sigv4_scope *s,
+                        const uint8_t key[SIGV4_KEY_SIZE],
+                        span signature_before,
+                        span trailers_sha256);
 
 /* The value of the header Authorization, over all headers of the request. */
 bool sigv4_authorize(

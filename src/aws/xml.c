@@ -2,8 +2,6 @@
 
 #include <expat.h>
 
-#include "base/buf.h"
-
 #define TEXT_MAX ((size_t)4 * MIB)
 
 typedef struct {
@@ -137,4 +135,20 @@ const xml_node *xml_next(const xml_node *n)
     while (at && strcmp(at->name, n->name) != 0)
         at = at->next;
     return at;
+}
+
+bool xml_escape(span text, buf *out)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t byte = text.at[i];
+        const char *named = byte == '<'    ? "&lt;"
+                            : byte == '>'  ? "&gt;"
+                            : byte == '&'  ? "&amp;"
+                            : byte == '"'  ? "&quot;"
+                            : byte == '\r' ? "&#13;"
+                                           : NULL;
+        if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') named = "?";
+        if (named ? !buf_text(out, named) : !buf_u8(out, byte)) return false;
+    }
+    return true;
 }

@@ -3,6 +3,7 @@
  * Only elements and their text; attributes, comments and namespaces' prefixes of no use here are
  * dropped. A document type is refused: no entity can grow or name a file. */
 #pragma once
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -24,3 +25,6 @@ const xml_node *xml_at(const xml_node *n, const char *path);
 const char *xml_text(const xml_node *n, const char *path);
 /* The next of the same name. */
 const xml_node *xml_next(const xml_node *n);
+
+/* Text as it stands between two tags. What XML 1.0 has no form for becomes '?'. */
+bool xml_escape(span text, buf *out) MUST_CHECK;

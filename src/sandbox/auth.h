@@ -1,5 +1,6 @@
 /* sandbox/auth.h: whose call it is: checks the signature of a request (AWS Signature Version 4). */
 #pragma once
+#include "aws/sigv4.h"
 #include "base/mem.h"
 #include "sandbox/api.h"
 
@@ -12,12 +13,21 @@ typedef struct {
     const char *names[AUTH_HEADERS_MAX];
     const char *values[AUTH_HEADERS_MAX];
     size_t header_count;
-    span body;
+    span body;  /* not of S3 */
+    bool is_s3; /* of auth_is_s3: the body is checked by the store, as it comes */
 } auth_request;
 
-/* The service the signature is for, in `memory`. Otherwise the error that the service gives. */
-bool auth_check(sandbox *s,
-                const auth_request *r,
-                arena *memory,
-                const char **ret_service,
-                api_error *e) MUST_CHECK;
+typedef struct {
+    const char *service;
+    const char *payload; /* what was signed for the body: a digest, or a word of S3's */
+    sigv4_scope scope;
+    uint8_t key[SIGV4_KEY_SIZE];
+    sigv4_hex signature;
+} auth_result;
+
+/* Does the request say that it is for S3? So does one of nobody that is no call of the query
+ * protocol. */
+bool auth_is_s3(const auth_request *r);
+/* Everything in `ret` lives in `memory`. Otherwise the error that the service gives. */
+bool auth_check(sandbox *s, const auth_request *r, arena *memory, auth_result *ret, api_error *e)
+    MUST_CHECK;

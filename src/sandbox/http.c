@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "sandbox/auth.h"
+#include "sandbox/http_s3.h"
 #include "sandbox/xml.h"
 
 #define NAMESPACE "http://elasticache.amazonaws.com/doc/2015-02-02/"
@@ -28,6 +28,8 @@ typedef struct {
     buf body;
     size_t dropped;
     bool refused;
+    struct http_s3 *s3; /* NULL: a call of the query protocol */
+    bool is_known;      /* its head was seen */
 } http_request;
 
 static void *uri_taken(void *context, const char *uri, struct MHD_Connection *c)
@@ -52,15 +54,9 @@ static void request_done(void *context,
     if (!r) return;
     free(r->uri);
     buf_clear(&r->body);
+    http_s3_free(r->s3);
     free(r);
     *state = NULL;
-}
-
-static void request_id(char ret[40])
-{
-    static const char hex[] = "0123456789abcdef";
-    state_random(ret, 36, hex);
-    ret[8] = ret[13] = ret[18] = ret[23] = '-';
 }
 
 static enum MHD_Result
@@ -86,7 +82,7 @@ static enum MHD_Result answer(struct MHD_Connection *c,
 {
     char id[40];
     buf out = buf_of(XML_ANSWER_MAX);
-    request_id(id);
+    http_request_id(id);
     xml_frame f = {.namespace_uri = strcmp(service, "sts") == 0 ? NAMESPACE_STS : NAMESPACE,
                    .operation = operation,
                    .request_id = id};
@@ -107,17 +103,6 @@ static enum MHD_Result too_large(struct MHD_Connection *c)
     return answer(c, "", "", NULL, &e);
 }
 
-static enum MHD_Result
-header_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    auth_request *a = context;
-    (void)kind;
-    if (a->header_count == AUTH_HEADERS_MAX) return MHD_NO;
-    a->names[a->header_count] = name;
-    a->values[a->header_count++] = value ? value : "";
-    return MHD_YES;
-}
-
 /* The call itself: signature, form, operation. */
 static bool call_run(sandbox *s,
                      const auth_request *a,
@@ -129,10 +114,12 @@ static bool call_run(sandbox *s,
 {
     form q = {0};
     err e = {0};
+    auth_result who = {0};
     (void)pthread_mutex_lock(&s->lock);
-    bool known = auth_check(s, a, memory, service, error);
+    bool known = auth_check(s, a, memory, &who, error);
     (void)pthread_mutex_unlock(&s->lock);
     if (!known) return false;
+    *service = who.service;
     span fields = strcmp(a->method, "POST") == 0 ? a->body : span_text(a->query);
     if (!form_parse(fields, memory, &q, &e))
         return api_fail(error, "MalformedQueryString", "%s", e.text);
@@ -147,22 +134,32 @@ static enum MHD_Result
 run(http_server *h, struct MHD_Connection *c, http_request *r, const char *method)
 {
     CLEANUP(arena_clear) arena memory = {0};
-    auth_request a = {.method = method, .path = r->uri, .query = "", .body = buf_span(&r->body)};
+    auth_request a = {0};
     api_error error = {0};
     json_t *result = NULL;
     const char *service = "";
     const char *operation = "";
-    char *mark = strchr(r->uri, '?');
-    if (mark) {
-        *mark = '\0';
-        a.query = mark + 1;
-    }
-    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, header_take, &a);
+    http_head_take(c, method, r->uri, &memory, &a);
+    a.body = buf_span(&r->body);
     if (!call_run(h->s, &a, &service, &operation, &memory, &result, &error))
         log_debug("sandbox: %s %s: %s", operation, error.code, error.message);
     enum MHD_Result sent = answer(c, service, operation, result, &error);
     json_decref(result);
     return sent;
+}
+
+/* The head alone, for the first time: whose call is it, and will its body fit? */
+static enum MHD_Result
+head_seen(http_server *h, struct MHD_Connection *c, http_request *r, const char *method)
+{
+    uint64_t length = 0;
+    const char *text = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+    r->is_known = true;
+    r->s3 = http_s3_new(h->s, c, method, r->uri);
+    if (r->s3) return http_s3_begin(r->s3, c);
+    if (!text) return MHD_YES;
+    bool fits = span_to_u64(span_text(text), &length) && length <= HTTP_BODY_MAX;
+    return fits ? MHD_YES : too_large(c);
 }
 
 static enum MHD_Result asked(void *context,
@@ -177,22 +174,17 @@ static enum MHD_Result asked(void *context,
     (void)url;
     (void)version;
     http_request *r = *state;
-    if (!r->body.capacity) { /* the head alone, for the first time */
-        uint64_t length = 0;
-        const char *text = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
-        if (!buf_reserve(&r->body, 1)) return MHD_NO;
-        if (!text) return MHD_YES;
-        bool fits = span_to_u64(span_text(text), &length) && length <= HTTP_BODY_MAX;
-        return fits ? MHD_YES : too_large(c);
+    if (!r->is_known) return head_seen(context, c, r, method);
+    if (*size == 0) {
+        if (r->s3) return http_s3_answer(r->s3, c);
+        return r->refused ? too_large(c) : run(context, c, r, method);
     }
-    if (*size > 0) {
-        bool fits = !r->refused && buf_append(&r->body, span_of(data, *size));
-        r->refused = !fits;
-        r->dropped += fits ? 0 : *size;
-        *size = 0;
-        return r->dropped > BODY_GIVE_UP ? MHD_NO : MHD_YES;
-    }
-    return r->refused ? too_large(c) : run(context, c, r, method);
+    span piece = span_of(data, *size);
+    bool fits = r->s3 ? http_s3_feed(r->s3, piece) : !r->refused && buf_append(&r->body, piece);
+    r->refused = !fits;
+    r->dropped += fits ? 0 : *size;
+    *size = 0;
+    return r->dropped > BODY_GIVE_UP ? MHD_NO : MHD_YES;
 }
 
 static int listener_open(uint16_t *port, err *e)

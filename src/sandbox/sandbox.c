@@ -16,6 +16,7 @@
 #include "sandbox/keeper.h"
 #include "sandbox/parameters.h"
 #include "sandbox/programs.h"
+#include "store/store.h"
 
 #include <sys/stat.h>
 
@@ -195,7 +196,9 @@ static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
     servers v = {0};
     keeper_init(k, s);
     (void)mkdir("nodes", 0700); /* or is there */
-    bool done = certificate_authority(s, e) && servers_start(s, o, &v, e) && state_save(s, e);
+    store_identity who = {.region = state_text(s, "region"), .account = state_text(s, "account")};
+    bool done = certificate_authority(s, e) && store_open("s3", &who, &s->store, e) &&
+                servers_start(s, o, &v, e) && state_save(s, e);
     if (done) {
         (void)pthread_mutex_lock(&s->lock);
         keeper_begin(k);
@@ -207,6 +210,7 @@ static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
     }
     servers_stop(&v);
     keeper_end(k);
+    store_close(s->store);
     err late = {0};
     if (!saved_when_changed(s, &late)) log_warn("sandbox: %s", late.text);
     free(k);

@@ -28,6 +28,7 @@ typedef struct {
 } engine_programs;
 
 struct keeper;
+struct store;
 
 typedef struct sandbox {
     pthread_mutex_t lock;
@@ -38,6 +39,7 @@ typedef struct sandbox {
     char workdir[PATH_SIZE]; /* absolute */
     engine_programs programs;
     struct keeper *keeper;
+    struct store *store; /* of S3, with a lock of its own */
 } sandbox;
 
 /* Reads the file, or makes a new state. `claim`: make what is missing and take the lock file. */

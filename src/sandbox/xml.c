@@ -1,5 +1,7 @@
 #include "sandbox/xml.h"
 
+#include "aws/xml.h"
+
 /* Lists of the model and what their items are called. */
 static const struct {
     const char *list;
@@ -33,25 +35,11 @@ typedef struct {
     const char *item; /* of a list's items */
 } level;
 
-static bool text_write(buf *out, const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        const char *named = *at == '<'   ? "&lt;"
-                            : *at == '>' ? "&gt;"
-                            : *at == '&' ? "&amp;"
-                            : *at == '"' ? "&quot;"
-                                         : NULL;
-        uint8_t byte = (uint8_t)*at;
-        if (byte < 0x20 && byte != '\t' && byte != '\n') named = "?"; /* XML 1.0 has none */
-        if (named ? !buf_text(out, named) : !buf_u8(out, byte)) return false;
-    }
-    return true;
-}
-
 static bool leaf_write(buf *out, const char *name, json_t *value)
 {
     if (!buf_printf(out, "<%s>", name)) return false;
-    if (json_is_string(value) && !text_write(out, json_string_value(value))) return false;
+    if (json_is_string(value) && !xml_escape(span_text(json_string_value(value)), out))
+        return false;
     if (json_is_boolean(value) && !buf_text(out, json_is_true(value) ? "true" : "false"))
         return false;
     if (json_is_integer(value) && !buf_printf(out, "%lld", (long long)json_integer_value(value)))
@@ -92,7 +80,7 @@ static bool level_next(level *l, const char **ret_name, json_t **ret)
 
 static bool tree_write(buf *out, const char *name, json_t *value)
 {
-    level levels[XML_DEPTH_MAX];
+    level levels[XML_ANSWER_DEPTH_MAX];
     size_t depth = 1;
     if (!level_open(out, &levels[0], name, value)) return false;
     while (depth > 0) {
@@ -102,7 +90,7 @@ static bool tree_write(buf *out, const char *name, json_t *value)
             if (!buf_printf(out, "</%s>", l->name)) return false;
             depth--;
         } else if (json_is_object(member) || json_is_array(member)) {
-            if (depth == XML_DEPTH_MAX || !level_open(out, &levels[depth], name, member))
+            if (depth == XML_ANSWER_DEPTH_MAX || !level_open(out, &levels[depth], name, member))
                 return false;
             depth++;
         } else if (!json_is_null(member) && !leaf_write(out, name, member)) {
@@ -128,7 +116,7 @@ bool xml_error(buf *out, const xml_frame *f, bool is_sender, const char *code, c
 {
     return buf_printf(out, "<ErrorResponse xmlns=\"%s\"><Error><Type>%s</Type><Code>%s</Code>",
                       f->namespace_uri, is_sender ? "Sender" : "Receiver", code) &&
-           buf_text(out, "<Message>") && text_write(out, message) &&
+           buf_text(out, "<Message>") && xml_escape(span_text(message), out) &&
            buf_printf(out, "</Message></Error><RequestId>%s</RequestId></ErrorResponse>\n",
                       f->request_id);
 }

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 
 #define XML_ANSWER_MAX (16 * MIB)
-#define XML_DEPTH_MAX 12
+#define XML_ANSWER_DEPTH_MAX 12
 
 typedef struct {
     const char *namespace_uri;

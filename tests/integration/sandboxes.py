@@ -13,7 +13,10 @@ import tempfile
 
 import redis
 import awscli.botocore.session  # noqa: F401  the library of AWS's clients, as the CLI brings it along
+from botocore.auth import SigV4Auth  # noqa: F401  for tests
+from botocore.awsrequest import AWSRequest  # noqa: F401  for tests
 from botocore.config import Config
+from botocore.credentials import Credentials  # noqa: F401  for tests
 from botocore.exceptions import ClientError  # noqa: F401  for tests
 from botocore.session import Session
 
@@ -83,7 +86,7 @@ class Sandbox:
             aws_access_key_id=keys["access_key_id"], aws_secret_access_key=secret or keys["secret_access_key"],
             config=Config(retries={"max_attempts": 1}, **config))
 
-    def aws(self, *arguments, deadline_s=60, **more):
+    def aws(self, *arguments, service="elasticache", deadline_s=60, **more):
         """The AWS CLI as a user calls it: CompletedProcess."""
         status = self.status()
         env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
@@ -91,7 +94,7 @@ class Sandbox:
                    AWS_DEFAULT_REGION=status["region"], AWS_ACCESS_KEY_ID=status["credentials"]["access_key_id"],
                    AWS_SECRET_ACCESS_KEY=status["credentials"]["secret_access_key"])
         env.update(more)
-        return subprocess.run([CLI, "--endpoint-url", status["endpoint"], "elasticache", *arguments], env=env,
+        return subprocess.run([CLI, "--endpoint-url", status["endpoint"], service, *arguments], env=env,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=deadline_s * SLOW)
 
     def create(self, name, replicas=1, **more):

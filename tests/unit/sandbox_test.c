@@ -86,7 +86,7 @@ static void xml_that_is_too_deep_or_too_long_is_not_written(void **state)
     xml_frame f = {"urn:x", "Op", "id"};
     json_t *deep = json_object();
     json_t *at = deep;
-    for (size_t i = 0; i < XML_DEPTH_MAX; i++) {
+    for (size_t i = 0; i < XML_ANSWER_DEPTH_MAX; i++) {
         json_t *next = json_object();
         assert_int_equal(json_object_set_new(at, "a", next), 0);
         at = next;
