@@ -99,33 +99,21 @@ void parse_info(span info, arena *memory, audit_node *ret)
 
 /* --- CLIENT LIST ----------------------------------------------------------------------------- */
 
-/* The value of "name=value" among words separated by blanks; empty when it is not there. */
-static span word_value(span line, const char *name)
-{
-    span word = {0};
-    size_t size = strlen(name);
-    while (span_cut(&line, ' ', &word)) {
-        if (span_starts(word, name) && word.size > size && word.at[size] == '=')
-            return span_tail(word, size + 1);
-    }
-    return (span){0};
-}
-
 static int64_t word_number(span line, const char *name)
 {
     int64_t number = 0;
-    return span_to_i64(word_value(line, name), &number) ? number : 0;
+    return span_to_i64(info_word(line, name), &number) ? number : 0;
 }
 
 static const char *word_text(span line, const char *name, arena *memory)
 {
-    return arena_text(memory, span_text(span_show(word_value(line, name)).text));
+    return arena_text(memory, span_text(span_show(info_word(line, name)).text));
 }
 
 /* "10.0.0.7:51512" without the port. */
 static const char *address_text(span line, const char *name, arena *memory)
 {
-    span address = word_value(line, name);
+    span address = info_word(line, name);
     size_t size = address.size;
     while (size > 0 && address.at[size - 1] != ':')
         size--;

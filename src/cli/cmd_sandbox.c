@@ -3,6 +3,18 @@
 
 #define DOWN_MS 60000
 
+static failover_style failover_style_asked(const struct cli_options *o)
+{
+    static const char *const names[] = {[FAILOVER_RESET] = "reset",
+                                        [FAILOVER_SILENT] = "silent",
+                                        [FAILOVER_READONLY] = "readonly",
+                                        [FAILOVER_DNS] = "dns"};
+    failover_style style = FAILOVER_RESET;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (cli_is(o, "failover-style", names[i])) style = (failover_style)i;
+    return style;
+}
+
 bool cmd_sandbox_up(const struct cli_options *o, int *ret_exit, err *e)
 {
     (void)ret_exit;
@@ -12,9 +24,7 @@ bool cmd_sandbox_up(const struct cli_options *o, int *ret_exit, err *e)
         .port = (uint16_t)cli_count(o, "port"),
         .dns_port = (uint16_t)cli_count(o, "dns-port"),
         .compress = (unsigned)cli_count(o, "compress-time"),
-        .style = cli_is(o, "failover-style", "silent")     ? FAILOVER_SILENT
-                 : cli_is(o, "failover-style", "readonly") ? FAILOVER_READONLY
-                                                           : FAILOVER_RESET,
+        .style = failover_style_asked(o),
     };
     return sandbox_up(&options, stdout, e);
 }

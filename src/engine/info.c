@@ -33,6 +33,17 @@ bool info_part(span line, const char *name, span *ret)
     return false;
 }
 
+span info_word(span line, const char *name)
+{
+    span word = {0};
+    size_t size = strlen(name);
+    while (span_cut(&line, ' ', &word)) {
+        if (span_starts(word, name) && word.size > size && word.at[size] == '=')
+            return span_tail(word, size + 1);
+    }
+    return (span){0};
+}
+
 /* The RDB version an engine writes, by the first version that does. Sources: redis and valkey
  * src/rdb.h; redis 6.0.16, 7.0.15, 8.0.2, 8.6.3, valkey 8.0.1, 8.1.1, 9.1.2 run. Newest first. */
 static const struct {

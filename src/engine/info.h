@@ -8,6 +8,9 @@ bool info_text(span info, const char *name, span *ret);
 bool info_u64(span info, const char *name, uint64_t *ret);
 /* The value of "name=" inside a line of the form a=1,b=2 (as db0, slave0 and cmdstat_* have). */
 bool info_part(span line, const char *name, span *ret);
+/* The value of "name=value" among words separated by blanks, as a line of CLIENT LIST has them;
+ * empty when it is not there. */
+span info_word(span line, const char *name);
 
 typedef enum { ENGINE_REDIS, ENGINE_VALKEY } engine_product;
 

@@ -34,6 +34,7 @@ step failover_cut(keeper *k, const char *id, json_t *g, err *e)
         node_freeze(k, node);
         break;
     case FAILOVER_READONLY:
+    case FAILOVER_DNS: /* nothing ends: at the promotion it is left as it is */
         break;
     }
     return STEP_DONE;
@@ -73,7 +74,18 @@ static json_t *best_replica(keeper *k, json_t *g)
 static bool is_asked(keeper *k, const json_t *node)
 {
     const node_process *p = node_process_find(k, text_of(node, "id"));
-    return p && !p->is_frozen;
+    return p && !p->is_frozen && !p->is_left;
+}
+
+/* Nothing is told to the old primary but to give up the group's address: it goes on serving those
+ * who are connected to it, as one that only the name has left. */
+static bool leave(keeper *k, json_t *g, json_t *old, err *e)
+{
+    node_process *p = node_process_find(k, text_of(old, "id"));
+    if (!p || k->s->style != FAILOVER_DNS) return true;
+    if (!node_addresses_apply(k, g, old, false, e)) return false;
+    p->is_left = true;
+    return true;
 }
 
 /* Every running node's own addresses, without or with those of its role. */
@@ -118,7 +130,7 @@ step failover_promote(keeper *k, const char *id, json_t *g, err *e)
     (void)json_object_set_new(next, "is_primary", json_true());
     (void)json_object_del(g, "promote");
     k->s->dirty = true;
-    if (!roles_apply(k, g, e)) {
+    if (!leave(k, g, old, e) || !roles_apply(k, g, e)) {
         log_warn("sandbox: %s: %s", id, e->text);
         (void)json_object_set_new(old, "is_primary", json_true());
         (void)json_object_set_new(next, "is_primary", json_false());
@@ -152,8 +164,8 @@ step failover_recover(keeper *k, const char *id, json_t *g, err *e)
     if (!old || owner != g) return STEP_DONE;
     state_event(k->s, "cache-cluster", old_id, "Recovering cache nodes %s", GROUP_NODE);
     node_process *p = node_process_find(k, old_id);
-    if (p && !p->is_frozen) return STEP_DONE; /* it stayed, as a replica */
-    if (p) { /* its connections stay silent for good: the new machine has another address */
+    if (p && !p->is_frozen && !p->is_left) return STEP_DONE; /* it stayed, as a replica */
+    if (p) { /* it stays as it is, frozen or left: the new machine has another address */
         char host[32];
         p->id[0] = '\0';
         state_address(k->s, host);

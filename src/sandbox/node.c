@@ -107,8 +107,9 @@ void node_end(keeper *k, const char *node_id, bool save)
     err e = {0};
     node_process *p = node_process_find(k, node_id);
     if (!p) return;
-    bool asked = !p->is_frozen && node_ask(k, node_id, &memory, &r, &e,
-                                           ENGINE_TEXTS("SHUTDOWN", save ? "SAVE" : "NOSAVE"));
+    bool asked =
+        !p->is_frozen && !p->is_left &&
+        node_ask(k, node_id, &memory, &r, &e, ENGINE_TEXTS("SHUTDOWN", save ? "SAVE" : "NOSAVE"));
     /* It closes the connection instead of an answer; a refusal is an answer. */
     if (!asked && e.kind != ERR_IO) log_debug("%s: %s", node_id, e.text);
     int64_t deadline = deadline_in_ms(END_MS);

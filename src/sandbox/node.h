@@ -18,6 +18,7 @@ typedef struct {
     int64_t readonly_errors; /* of replica_write.c */
     bool readonly_is_known;
     bool is_frozen; /* stopped by a silent failover: not to be asked */
+    bool is_left; /* a failover went past it: it serves its old connections, and nobody leads it */
 } node_process;
 
 typedef struct keeper {

@@ -20,15 +20,6 @@ static int64_t errors_count(keeper *k, const char *node)
     return info_part(line, "count", &number) && span_to_i64(number, &value) ? value : -1;
 }
 
-/* "cmd=set" of a line of CLIENT LIST. */
-static bool client_field(span line, const char *name, span *ret)
-{
-    size_t at = 0;
-    if (!span_find(line, span_text(name), &at)) return false;
-    span rest = span_tail(line, at + strlen(name));
-    return span_cut(&rest, ' ', ret);
-}
-
 /* By the engine's own flags; scripts may have written. */
 static bool is_write(keeper *k, const char *node, arena *memory, span command)
 {
@@ -55,13 +46,11 @@ static void writers_close(keeper *k, const char *node)
     span line;
     while (span_cut(&rest, '\n', &line)) {
         const reply *done = NULL;
-        span id;
-        span idle;
-        span command;
+        span id = info_word(line, "id");
+        span command = info_word(line, "cmd");
         int64_t seconds = 0;
-        if (!client_field(line, "id=", &id) || !client_field(line, " idle=", &idle) ||
-            !client_field(line, " cmd=", &command) || !span_to_i64(idle, &seconds) || seconds > 1 ||
-            !is_write(k, node, &memory, command))
+        if (id.size == 0 || command.size == 0 || !span_to_i64(info_word(line, "idle"), &seconds) ||
+            seconds > 1 || !is_write(k, node, &memory, command))
             continue;
         if (!node_ask(k, node, &memory, &done, &e,
                       ENGINE_TEXTS("CLIENT", "KILL", "ID", arena_text(&memory, id))))

@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 
-typedef enum { FAILOVER_RESET, FAILOVER_SILENT, FAILOVER_READONLY } failover_style;
+typedef enum { FAILOVER_RESET, FAILOVER_SILENT, FAILOVER_READONLY, FAILOVER_DNS } failover_style;
 
 typedef struct {
     const char *workdir;
