@@ -78,6 +78,22 @@ const char *aws_session_region(const struct aws_session *s)
     return s->region;
 }
 
+bool aws_session_is_local(const struct aws_session *s, const aws_service *service)
+{
+    static const char *const places[] = {"127.", "localhost", "[::1]"};
+    CLEANUP(mem_free_at) char *url = NULL;
+    err ignored = {0}; /* a request tells it */
+    if (!aws_endpoint(service, &s->profile, s->endpoint_url, s->region, &url, &ignored))
+        return false;
+    const char *host = strstr(url, "://") + 3;
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        size_t size = strlen(places[i]);
+        bool whole = i == 0 || host[size] == ':' || host[size] == '/' || host[size] == '\0';
+        if (strncmp(host, places[i], size) == 0 && whole) return true;
+    }
+    return false;
+}
+
 /* --- one request ----------------------------------------------------------------------------- */
 
 /* The parts of "https://host:port/base": what is signed and what is sent. */

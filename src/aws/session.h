@@ -20,6 +20,9 @@ bool aws_session_new(const aws_choice *c, int64_t deadline_ns, struct aws_sessio
     MUST_CHECK;
 void aws_session_free(struct aws_session *s);
 const char *aws_session_region(const struct aws_session *s);
+/* That service answers at this machine itself: a stand-in, and no account. False also when its URL
+ * cannot be told. */
+bool aws_session_is_local(const struct aws_session *s, const aws_service *service);
 
 typedef struct {
     const aws_service *service;

@@ -26,6 +26,7 @@ enum command_id {
     CMD_SANDBOX_STATUS,
     CMD_SANDBOX_DOWN,
     CMD_SANDBOX_ENGINES,
+    CMD_DRILL,
     CMD_HELP,
     CMD_VERSION,
     CMD_MAN,
@@ -95,7 +96,7 @@ struct option_row {
     uint64_t in_other_help; /* of these commands: another row names it, for the screen is small */
 };
 
-#define OPTION_ROW_COUNT 82
+#define OPTION_ROW_COUNT 89
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -166,6 +167,9 @@ void secrets_no_core(void);
 bool secrets_gather(struct cli_options *o, const struct cli_environment *env, err *e) MUST_CHECK;
 /* Asks on the terminal, without echo (prompt.c). ERR_USAGE: there is none, or nothing was given. */
 bool prompt_password(err_side side, secret *ret, err *e) MUST_CHECK;
+/* Asks a question on the terminal that only this word answers with yes. ERR_USAGE: another answer,
+ * or no terminal (then `option` would have answered). */
+bool prompt_word(const char *question, const char *word, const char *option, err *e) MUST_CHECK;
 /* Names the other ways to give a password. */
 bool secrets_refuse_url(const struct option_row *row, err *e);
 
@@ -212,7 +216,7 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 cli_command cmd_audit, cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
     cmd_migrate_throttle, cmd_migrate_quarantine, cmd_migrate_cutover, cmd_migrate_abort,
     cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys, cmd_audit_network, cmd_sandbox_up,
-    cmd_sandbox_status, cmd_sandbox_down, cmd_sandbox_engines;
+    cmd_sandbox_status, cmd_sandbox_down, cmd_sandbox_engines, cmd_drill;
 migrate_verify_run cmd_verify_for_move;
 /* By --json, --md and --html FILE. */
 bool report_show(const struct cli_options *o, const report *r, err *e) MUST_CHECK;

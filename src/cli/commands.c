@@ -153,6 +153,14 @@ const struct command cli_commands[CMD_COUNT] = {
                              "the engines found here, and what they stand for",
                              "Looks in the folder given, else in .cache/engines, and on PATH.", 0,
                              false, cmd_sandbox_engines, NULL, 0},
+    [CMD_DRILL] =
+        {"drill failover", "--target URL [--group ID] [--clients exec:CMD]...",
+         "who follows a failover, and what is lost",
+         "Writes in six ways, and has your own clients write (docs/drill.md), while the group's "
+         "primary fails over; without a group you start the failover. Then tells who followed, how "
+         "long nobody wrote, what was lost and what to set. Removes its keys. Exit 1 when a client "
+         "did not follow.",
+         READS_TARGET | WRITES_TARGET, false, cmd_drill, NULL, 0},
     [CMD_HELP] = {"help", "[COMMAND]", "this overview, or the help of a command",
                   "The same as COMMAND --help.", 0, false, run_help, NULL, 0},
     [CMD_VERSION] = {"version", "", "the version, the licence, and the dates of the tables",

@@ -2,7 +2,7 @@
 #include "knowledge/knowledge.h"
 
 #define OPTION_COLUMN 31
-#define COMMAND_COLUMN 19
+#define COMMAND_COLUMN 21
 
 const char *cli_version(void)
 {

@@ -6,7 +6,8 @@
      FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH))
 #define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
 #define FOR_SOURCE (FOR_SERVERS | FOR(AUDIT))
-#define FOR_TARGET (FOR_SERVERS | FOR(AUDIT_NETWORK))
+#define FOR_TARGET (FOR_SERVERS | FOR(AUDIT_NETWORK) | FOR(DRILL))
+#define FOR_REPORT (FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR(DRILL))
 #define FOR_SANDBOX (FOR(SANDBOX_UP) | FOR(SANDBOX_STATUS) | FOR(SANDBOX_DOWN))
 #define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
 #define GIB (1024 * MIB)
@@ -24,6 +25,18 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "the same form, to move to"},
     {"target", "URL", OPTION_URL, FOR(AUDIT_NETWORK), .side = SIDE_TARGET, .needed = true,
      .help = "host[:port] or redis[s]://[user@]host[:port], to reach"},
+    {"target", "URL", OPTION_URL, FOR(DRILL), .side = SIDE_TARGET, .needed = true,
+     .help = "redis[s]://[user@]host[:port][/db], or elasticache://ID"},
+    {"group", "ID", OPTION_TEXT, FOR(DRILL),
+     .help = "the replication group behind it, to fail over"},
+    {"clients", "exec:CMD", OPTION_LIST, FOR(DRILL), .command_line_only = true,
+     .help = "a client of yours, run by the shell; may be repeated"},
+    {"duration", "DURATION", OPTION_DURATION, FOR(DRILL), .fallback = "60s", .min = SECOND_MS,
+     .max = 3600 * SECOND_MS, .help = "the longest after the failover began"},
+    {"yes", NULL, OPTION_FLAG, FOR(DRILL), .command_line_only = true,
+     .help = "do not ask before the failover of a real account"},
+    {"region", "REGION", OPTION_TEXT, FOR(DRILL), .help = "of the group; else of the environment"},
+    {"profile", "NAME", OPTION_TEXT, FOR(DRILL), .help = "of ~/.aws/config and credentials"},
     {"target", "NAME", OPTION_TEXT, FOR(AUDIT), .fallback = "valkey8.1",
      .help = "valkey9.0, redis7.1, serverless ..."},
     {"source-ca", "FILE", OPTION_FILE, FOR_SERVERS,
@@ -68,8 +81,9 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "of names (UDP); without it the one before, or a free one"},
     {"compress-time", "FACTOR", OPTION_COUNT, FOR(SANDBOX_UP), .fallback = "60", .min = 1,
      .max = 100000, .help = "what takes the service an hour takes 1/FACTOR of it"},
-    {"failover-style", "STYLE", OPTION_CHOICE, FOR(SANDBOX_UP), .choices = "reset|silent|readonly",
-     .fallback = "reset", .help = "how connections to the old primary end"},
+    {"failover-style", "STYLE", OPTION_CHOICE, FOR(SANDBOX_UP),
+     .choices = "reset|silent|readonly|dns", .fallback = "reset",
+     .help = "how connections to the old primary end"},
     {"engines", "DIR", OPTION_FILE, FOR(SANDBOX_UP) | FOR(SANDBOX_ENGINES),
      .help = "a folder of engines, NAME/bin/valkey-server"},
     {"cutover", "WHEN", OPTION_CHOICE, FOR(RUN), .choices = "auto|manual", .fallback = "manual",
@@ -152,18 +166,16 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .max = DAY_MS, .help = "and no longer"},
     {"timeout", "DURATION", OPTION_DURATION, FOR(AUDIT_NETWORK), .fallback = "5s", .min = 10,
      .max = 600 * SECOND_MS, .help = "for connecting, and for each answer"},
-    {"md", NULL, OPTION_FLAG, FOR(AUDIT) | FOR(AUDIT_NETWORK), .help = "the report as Markdown"},
-    {"full", NULL, OPTION_FLAG, FOR(AUDIT) | FOR(AUDIT_NETWORK),
-     .help = "as text: everything, not only what matters"},
-    {"html", "FILE", OPTION_FILE, FOR(AUDIT) | FOR(AUDIT_NETWORK),
-     .help = "also write it as one HTML page"},
+    {"md", NULL, OPTION_FLAG, FOR_REPORT, .help = "the report as Markdown"},
+    {"full", NULL, OPTION_FLAG, FOR_REPORT, .help = "as text: everything, not only what matters"},
+    {"html", "FILE", OPTION_FILE, FOR_REPORT, .help = "also write it as one HTML page"},
     {"largest", "N", OPTION_COUNT, FOR(RDB_INFO), .fallback = "10", .min = 0, .max = 1000,
      .help = "how many of the largest keys"},
     {"json", NULL, OPTION_FLAG,
-     FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR(STATUS) | FOR(QUARANTINE) | FOR(VERIFY) | FOR(RDB_INFO) |
-         FOR(RDB_KEYS) | FOR(SANDBOX_STATUS) | FOR(SANDBOX_ENGINES),
+     FOR_REPORT | FOR(STATUS) | FOR(QUARANTINE) | FOR(VERIFY) | FOR(RDB_INFO) | FOR(RDB_KEYS) |
+         FOR(SANDBOX_STATUS) | FOR(SANDBOX_ENGINES),
      .help = "the result for machines"},
-    {"config", "FILE", OPTION_FILE, FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR_MIGRATE | FOR(VERIFY),
+    {"config", "FILE", OPTION_FILE, FOR_REPORT | FOR_MIGRATE | FOR(VERIFY),
      .command_line_only = true, .help = "options as YAML, one 'name: value' a line"},
     {"log-format", "FORMAT", OPTION_CHOICE, FOR_ALL, .choices = "text|json", .fallback = "text",
      .in_other_help = FOR_ALL, .help = "of what is said on standard error"},

@@ -96,3 +96,21 @@ bool prompt_password(err_side side, secret *ret, err *e)
     explicit_bzero(bytes, sizeof bytes);
     return good;
 }
+
+bool prompt_word(const char *question, const char *word, const char *option, err *e)
+{
+    uint8_t bytes[256];
+    size_t size = 0;
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        (void)err_set(e, ERR_USAGE, "there is no terminal to ask on: %s", question);
+        return err_hint(e, "give %s, which answers for you", option);
+    }
+    interrupted = 0;
+    (void)dprintf(fd, "%s\nType '%s' to go on: ", question, word);
+    bool answered = line_read(fd, bytes, sizeof bytes, &size);
+    (void)close(fd);
+    if (answered && span_is(span_trim(span_of(bytes, size)), word)) return true;
+    (void)err_set(e, ERR_USAGE, "not confirmed: nothing was done");
+    return err_hint(e, "type the word itself, or give %s", option);
+}

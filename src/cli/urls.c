@@ -3,8 +3,7 @@
 #include "engine/endpoint.h"
 #include "journal/journal.h"
 
-/* The parts of TLS that stand beside the URL. */
-static bool tls_read(const struct cli_options *o, const char *name, engine_url *u, err *e)
+bool urls_beside(const struct cli_options *o, const char *name, engine_url *u, err *e)
 {
     for (size_t i = 0; i < ENGINE_TLS_COUNT; i++) {
         char option[32];
@@ -28,7 +27,7 @@ url_read(const struct cli_options *o, const char *name, err_side side, engine_ur
     const secret *password = cli_password(o, side);
     engine_url u = {0};
     if (text && !engine_url_parse(text, &u, e)) return err_wrap(e, "--%s", name);
-    if (!tls_read(o, name, &u, e)) {
+    if (!urls_beside(o, name, &u, e)) {
         engine_url_clear(&u);
         return false;
     }
@@ -68,7 +67,7 @@ bool urls_target(const struct cli_options *o, engine_url *ret, err *e)
         (void)snprintf(option, sizeof option, "target-%s", engine_tls_names[i]);
         if (cli_given(o, option)) u.tls = true;
     }
-    if (!tls_read(o, "target", &u, e)) {
+    if (!urls_beside(o, "target", &u, e)) {
         engine_url_clear(&u);
         return false;
     }

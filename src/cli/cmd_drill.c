@@ -1,0 +1,128 @@
+#include <signal.h>
+
+#include "base/clock.h"
+#include "cli/cli_internal.h"
+#include "cli/urls.h"
+#include "drill/drill.h"
+
+#define SCHEME "elasticache://"
+#define EXEC "exec:"
+#define FIND_MS 20000
+
+static volatile sig_atomic_t stop_asked;
+
+static void stop_ask(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static void signals_take(void)
+{
+    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = (int)SA_RESETHAND};
+    (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+/* "exec:CMD" without its head. */
+static bool commands_read(const struct cli_options *o, const char **ret, size_t *ret_count, err *e)
+{
+    const char *const *list = NULL;
+    size_t count = cli_list(o, "clients", &list);
+    if (count > DRILL_COMMANDS_MAX)
+        return err_set(e, ERR_USAGE, "more than %zu clients", DRILL_COMMANDS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(list[i], EXEC, strlen(EXEC)) != 0 || !list[i][strlen(EXEC)]) {
+            (void)err_set(e, ERR_USAGE, "--clients '%s'", span_show(span_text(list[i])).text);
+            return err_hint(e, "a command for the shell: --clients 'exec:./my-client --fast'");
+        }
+        ret[i] = list[i] + strlen(EXEC);
+    }
+    *ret_count = count;
+    return true;
+}
+
+static bool group_find(struct aws_session *s, const char *id, arena *memory, aws_group *ret, err *e)
+{
+    aws_fault fault;
+    return aws_group_find(s, id, deadline_in_ms(FIND_MS), memory, ret, &fault, e) &&
+           drill_group_check(ret, e);
+}
+
+/* A failover of a real cache is felt by everybody who uses it. */
+static bool confirm(const struct cli_options *o, const aws_group *g, bool is_near, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    if (is_near || cli_flag(o, "yes")) return true;
+    const char *question = arena_printf(
+        &memory,
+        "This fails over the primary of replication group '%s' (%zu nodes, Multi-AZ %s) for real:\n"
+        "its connections end, writes fail for some seconds, and what was not replicated is lost.\n"
+        "The account may do so 15 times in 24 hours.",
+        g->id, g->node_count, g->multi_az ? "enabled" : "disabled");
+    return prompt_word(question, g->id, "--yes", e);
+}
+
+static bool show(const struct cli_options *o, const drill_result *r, err *e)
+{
+    if (cli_flag(o, "json")) {
+        CLEANUP(mem_free_at) char *text = drill_json(r);
+        return puts(text) >= 0 || err_set(e, ERR_IO, "the result could not be written");
+    }
+    report *told = drill_report(r);
+    bool done = report_show(o, told, e);
+    report_free(told);
+    return done;
+}
+
+static bool url_of_group(const struct cli_options *o, const aws_group *g, engine_url *ret, err *e)
+{
+    const secret *password = cli_password(o, SIDE_TARGET);
+    if (!*g->primary.host)
+        return err_set(e, ERR_AWS, "replication group '%s' tells no primary endpoint", g->id);
+    *ret = (engine_url){
+        .host = mem_text(span_text(g->primary.host)), .port = g->primary.port, .tls = g->tls};
+    return urls_beside(o, "target", ret, e) &&
+           (!password || (secret_set(&ret->password, secret_span(password)), true));
+}
+
+static bool
+drill(const struct cli_options *o, drill_options *options, engine_url *url, int *ret_exit, err *e)
+{
+    drill_result result = {0};
+    options->url = url;
+    options->stop = &stop_asked;
+    options->duration_ms = cli_duration_ms(o, "duration");
+    signals_take();
+    bool done = drill_run(options, &result, e) && show(o, &result, e);
+    if (done && drill_left_behind(&result) > 0) *ret_exit = 1;
+    drill_result_clear(&result);
+    return done;
+}
+
+bool cmd_drill(const struct cli_options *o, int *ret_exit, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *commands[DRILL_COMMANDS_MAX] = {0};
+    const char *target = cli_text(o, "target");
+    bool by_id = strncmp(target, SCHEME, strlen(SCHEME)) == 0;
+    drill_options options = {.commands = commands,
+                             .group = by_id ? target + strlen(SCHEME) : cli_text(o, "group")};
+    aws_choice choice = {.region = cli_text(o, "region"), .profile = cli_text(o, "profile")};
+    engine_url url = {0};
+    aws_group g = {0};
+    if (!commands_read(o, commands, &options.command_count, e)) return false;
+    if (!by_id && !urls_target(o, &url, e)) return false;
+    bool good = true;
+    if (options.group) {
+        good = aws_session_new(&choice, deadline_in_ms(FIND_MS), &options.session, e) &&
+               group_find(options.session, options.group, &memory, &g, e);
+        options.is_near = good && aws_session_is_local(options.session, &aws_elasticache);
+        good =
+            good && (!by_id || url_of_group(o, &g, &url, e)) && confirm(o, &g, options.is_near, e);
+    }
+    good = good && drill(o, &options, &url, ret_exit, e);
+    engine_url_clear(&url);
+    aws_session_free(options.session);
+    return good;
+}
