@@ -4,7 +4,7 @@ bool buffer_limit_parse(const char *text, buffer_limit *ret)
 {
     span rest = span_text(text);
     span word;
-    buffer_limit l;
+    buffer_limit l = {0};
     uint64_t *const numbers[] = {&l.hard, &l.soft, &l.soft_s};
     if (!span_cut(&rest, ' ', &word) || !span_is(word, "replica")) return false;
     for (size_t i = 0; i < COUNT_OF(numbers); i++)

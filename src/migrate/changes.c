@@ -1,6 +1,7 @@
 #include "migrate/changes.h"
 
 #include "base/log.h"
+#include "migrate/hold.h"
 #include "migrate/setting.h"
 
 /* ret_left: nothing was taken back, because what stands there is not ours. */
@@ -22,6 +23,12 @@ static bool undo_pause(move *m, const char *argument, bool *ret_left, err *e)
     CLEANUP(arena_clear) arena memory = {0};
     const reply *r = NULL;
     return move_source(m, e) && engine_ask(m->source, &memory, &r, e, "CLIENT", "UNPAUSE");
+}
+
+static bool undo_users(move *m, const char *argument, bool *ret_left, err *e)
+{
+    (void)ret_left;
+    return move_source(m, e) && hold_user_undo(m->source, argument, e);
 }
 
 static bool undo_limits(move *m, const char *argument, bool *ret_left, err *e)
@@ -60,6 +67,8 @@ static const struct change_row {
      "fence taken away (REPLICAOF NO ONE): it takes writes again", undo_fence},
     {CHANGE_PAUSE, SIDE_SOURCE, "pause", "writes held with CLIENT PAUSE WRITE",
      "hold taken away (CLIENT UNPAUSE)", undo_pause},
+    {CHANGE_SOURCE_USERS, SIDE_SOURCE, "users", "a user's right to write taken (-@write)",
+     "a user may write again", undo_users},
     {CHANGE_SOURCE_LIMITS, SIDE_SOURCE, "client-output-buffer-limit",
      "client-output-buffer-limit of replicas raised", "client-output-buffer-limit set back",
      undo_limits},
@@ -87,6 +96,11 @@ bool change_plan(move *m, change_kind kind, const char *argument, int64_t *ret_i
     return journal_change_add(m->journal, &c, ret_id, e);
 }
 
+bool change_is(const struct journal_change *c, change_kind kind)
+{
+    return strcmp(c->undo_kind, row_of(kind)->name) == 0;
+}
+
 bool change_is_open(move *m, change_kind kind, bool *ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
@@ -95,7 +109,7 @@ bool change_is_open(move *m, change_kind kind, bool *ret, err *e)
     if (!journal_changes_open(m->journal, &memory, &open, &count, e)) return false;
     *ret = false;
     for (size_t i = 0; i < count; i++)
-        if (strcmp(open[i].undo_kind, row_of(kind)->name) == 0) *ret = true;
+        if (change_is(&open[i], kind)) *ret = true;
     return true;
 }
 
@@ -115,7 +129,7 @@ static bool change_close(move *m, change_kind kind, bool undo, err *e)
     size_t count = 0;
     if (!journal_changes_open(m->journal, &memory, &open, &count, e)) return false;
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(open[i].undo_kind, row->name) != 0) continue;
+        if (!change_is(&open[i], kind)) continue;
         if (!undo) {
             if (!journal_change_kept(m->journal, open[i].id, e)) return false;
             continue;

@@ -8,6 +8,7 @@
 typedef enum {
     CHANGE_FENCE,          /* REPLICAOF nowhere on the source */
     CHANGE_PAUSE,          /* CLIENT PAUSE on the source: ends by itself */
+    CHANGE_SOURCE_USERS,   /* a user's right to write, on a source before 6.2; one for each user */
     CHANGE_SOURCE_LIMITS,  /* client-output-buffer-limit of replicas on the source */
     CHANGE_SOURCE_BACKLOG, /* repl-backlog-size on the source */
     CHANGE_TARGET_POLICY,  /* maxmemory-policy noeviction on the target */
@@ -21,6 +22,8 @@ bool change_plan(move *m, change_kind kind, const char *argument, int64_t *ret_i
 bool change_plan_once(move *m, change_kind kind, const char *argument, err *e) MUST_CHECK;
 /* Whether a change of this kind is open (perhaps made, not taken back). */
 bool change_is_open(move *m, change_kind kind, bool *ret, err *e) MUST_CHECK;
+/* Whether this one, as the journal has it, is of that kind. */
+bool change_is(const struct journal_change *c, change_kind kind);
 /* Takes back all open changes of this kind; says so. */
 bool change_undo(move *m, change_kind kind, err *e) MUST_CHECK;
 /* The same for every setting that was changed with consent. */

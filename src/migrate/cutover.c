@@ -9,15 +9,13 @@
 #include "migrate/changes.h"
 #include "migrate/facts.h"
 #include "migrate/gate.h"
+#include "migrate/hold.h"
 #include "migrate/hook.h"
 #include "migrate/hooks.h"
 
 #define DRAIN_MS 1000
 #define REPLICAS_MS 1000
 #define KILL_GRACE_US 200000
-#define FENCE_HOST "127.0.0.1"
-#define FENCE_PORT 1
-#define FENCE_PORT_TEXT "1"
 /* Held expiries are made real in two steps before the hold. What is nearer than the guard of a step
  * stays held; the guard of the second follows protocol.md R18 (5 s + 2 x lag + skew) with the
  * hold's own deadline on top, the first leaves time for its pass over all keys. */
@@ -56,35 +54,43 @@ static const struct step_row {
     int number;
     const char *name;
     const char *sends;
-    bool undoable; /* a miss in it is taken back */
-    bool strict;   /* its begin is on the disk before it is done, not only in the journal */
+    const char *sends_old; /* to a source before 6.2; NULL: the same */
+    bool undoable;         /* a miss in it is taken back */
+    bool strict;           /* its begin is on the disk before it is done, not only in the journal */
     step_run *run;
 } steps[] = {
     {1, "check",
      "target: AUTH, PING, EXISTS, INFO on a new connection; lag, quarantine, verification, hook, "
      "fence address",
-     true, true, step_check},
+     NULL, true, true, step_check},
     {2, "release far expiries",
-     "target: SCAN, PEXPIRETIME, EVAL (PEXPIREAT of held keys that live longer)", true, true,
+     "target: SCAN, PEXPIRETIME, EVAL (PEXPIREAT of held keys that live longer)", NULL, true, true,
      step_release_expiries},
-    {3, "hold", "source: MULTI; CLIENT PAUSE %ms WRITE; INFO replication; EXEC", true, false,
-     step_hold},
-    {4, "drain", "nothing: the link applies everything up to that offset, within 1000 ms", true,
-     false, step_drain},
-    {5, "fence", "source: MULTI; REPLICAOF 127.0.0.1 1; INFO replication; EXEC", true, false,
-     step_fence},
-    {6, "drain again", "nothing: everything up to the fence's offset, within 1000 ms", true, false,
-     step_drain_again},
+    {3, "hold", "source: MULTI; CLIENT PAUSE %ms WRITE; INFO replication; EXEC",
+     "source: MULTI; CLIENT PAUSE " HOLD_OLD_PAUSE_TEXT "; ACL SETUSER -@write for each user; INFO "
+     "replication; EXEC (reads wait too; then writers get NOPERM)",
+     true, false, step_hold},
+    {4, "drain", "nothing: the link applies everything up to that offset, within 1000 ms", NULL,
+     true, false, step_drain},
+    {5, "fence", "source: MULTI; REPLICAOF 127.0.0.1 1; INFO replication; EXEC",
+     "nothing: no user may write any more", true, false, step_fence},
+    {6, "drain again", "nothing: everything up to the fence's offset, within 1000 ms", NULL, true,
+     false, step_drain_again},
     {7, "settle",
      "target: INFO replication (its replicas hold all), EVAL (PEXPIREAT of the last held keys)",
-     true, false, step_settle},
-    {8, "switch", "runs the switch hook; from here on only the operator turns back", false, true,
-     step_switch},
+     NULL, true, false, step_settle},
+    {8, "switch", "runs the switch hook; from here on only the operator turns back", NULL, false,
+     true, step_switch},
     {9, "let go", "source: CLIENT UNPAUSE (waiting writers get READONLY, blocked ones UNBLOCKED)",
-     false, false, step_let_go},
+     "nothing: the pause is over by itself, and writers get NOPERM", false, false, step_let_go},
     {10, "disconnect", "source: CLIENT KILL TYPE normal, after 200 ms (clients resolve again)",
-     false, true, step_kill},
+     NULL, false, true, step_kill},
 };
+
+static const char *sends_of(const move *m, const struct step_row *row)
+{
+    return row->sends_old && hold_is_old(m) ? row->sends_old : row->sends;
+}
 
 /* A replica that relays late hides how far behind the link is: the source itself is asked. */
 static bool relay_is_fast(move *m, const link_status *s, err *e)
@@ -193,13 +199,14 @@ static bool checkpoint_is_there(move *m, err *e)
 static bool fence_address_is_free(move *m, err *e)
 {
     if (!net_conn_is_local(engine_conn(m->source))) return true;
-    net_target t = {.host = FENCE_HOST, .port = FENCE_PORT, .in_max = 4 * KIB, .out_max = 4 * KIB};
+    net_target t = {
+        .host = HOLD_FENCE_HOST, .port = HOLD_FENCE_PORT, .in_max = 4 * KIB, .out_max = 4 * KIB};
     net_conn *c = NULL;
     err ignored;
     if (!net_conn_open(m->loop, &t, deadline_in_ms(500), &c, &ignored)) return true;
     net_conn_free(c);
     err_set(e, ERR_STATE,
-            "something listens on " FENCE_HOST ":" FENCE_PORT_TEXT
+            "something listens on " HOLD_FENCE_HOST ":" HOLD_FENCE_PORT_TEXT
             ", where the fence points the source to");
     return err_hint(e, "stop it for the time of the cutover");
 }
@@ -210,7 +217,8 @@ static bool step_check(attempt *a, err *e)
     return not_postponed(m, e) && lag_is_small(m, e) && throttle_allows(m, e) &&
            quarantine_is_clear(m, e) && verification_is_fresh(m, a->order->skip_verify, e) &&
            (!m->options->switch_hook || hook_check(m->options->switch_hook, e)) &&
-           move_source(m, e) && move_target(m, e) && checkpoint_is_there(m, e) &&
+           move_source(m, e) && move_target(m, e) && hold_check(m, e) &&
+           checkpoint_is_there(m, e) &&
            (a->order->skip_network || m->options->skip_network || gate_network(m, e)) &&
            fence_address_is_free(m, e) && hooks_before(m, HOOK_CUTOVER, e);
 }
@@ -266,41 +274,11 @@ static bool step_release_expiries(attempt *a, err *e)
     return lag_is_small(m, e);
 }
 
-/* The offset in the INFO text of an EXEC's second element. */
-static bool offset_in_exec(const reply *exec, uint64_t *ret, err *e)
-{
-    if (exec->kind == REPLY_ARRAY && exec->count == 2 && !reply_is_error(&exec->items[0]) &&
-        info_u64(exec->items[1].text, "master_repl_offset", ret))
-        return true;
-    const reply *told = exec->kind == REPLY_ARRAY && exec->count > 0 ? &exec->items[0] : exec;
-    err_set(e, ERR_REFUSED, "the source answered: %s", reply_show(told->text).text);
-    return err_blame(e, SIDE_SOURCE);
-}
-
-/* MULTI; the command; INFO replication; EXEC in one go: the offset is exactly that of the act. */
-static bool act_and_read(move *m, size_t count, const char *const *args, uint64_t *ret, err *e)
-{
-    CLEANUP(arena_clear) arena memory = {0};
-    CLEANUP(buf_clear) buf out = buf_of(4 * KIB);
-    static const char *const multi[] = {"MULTI"};
-    static const char *const info[] = {"INFO", "replication"};
-    static const char *const exec[] = {"EXEC"};
-    bool fits = resp_texts(&out, 1, multi) && resp_texts(&out, count, args) &&
-                resp_texts(&out, 2, info) && resp_texts(&out, 1, exec);
-    assert(fits);
-    const reply *answers[4];
-    return engine_pipeline(m->source, &memory, buf_span(&out), 4, answers, e) &&
-           offset_in_exec(answers[3], ret, e);
-}
-
 static bool step_hold(attempt *a, err *e)
 {
-    char ms[24];
-    (void)snprintf(ms, sizeof ms, "%" PRId64, a->m->options->cutover_deadline_ms);
-    const char *const args[] = {"CLIENT", "PAUSE", ms, "WRITE"};
     link_throttle_lift(a->m->link, true); /* no limit may lengthen the hold */
     a->hold_ns = clock_ns();
-    return act_and_read(a->m, COUNT_OF(args), args, &a->hold_offset, e);
+    return hold_begin(a->m, &a->hold_offset, e);
 }
 
 static bool drain(attempt *a, uint64_t offset, err *e)
@@ -317,8 +295,8 @@ static bool step_drain(attempt *a, err *e)
 
 static bool step_fence(attempt *a, err *e)
 {
-    const char *const args[] = {"REPLICAOF", FENCE_HOST, FENCE_PORT_TEXT};
-    return act_and_read(a->m, COUNT_OF(args), args, &a->fence_offset, e);
+    a->fence_offset = a->hold_offset;
+    return hold_fence(a->m, &a->fence_offset, e);
 }
 
 /* Nothing behind the fence is applied from here on, not even the full copy of a source that was
@@ -383,14 +361,10 @@ static bool step_switch(attempt *a, err *e)
 
 static bool step_let_go(attempt *a, err *e)
 {
-    CLEANUP(arena_clear) arena memory = {0};
-    const reply *r = NULL;
     bool done = false;
     /* A hook may take long: the connection may be gone, which only a use of it shows. */
-    for (int i = 0; i < 2 && !done; i++) {
-        done =
-            move_source(a->m, e) && engine_ask(a->m->source, &memory, &r, e, "CLIENT", "UNPAUSE");
-    }
+    for (int i = 0; i < 2 && !done; i++)
+        done = move_source(a->m, e) && hold_end(a->m, e);
     if (!done) {
         return err_hint(e, "the clients are on the target: 'migrate cutover --force' goes on, also "
                            "when the source cannot be reached");
@@ -412,15 +386,15 @@ static bool step_kill(attempt *a, err *e)
  * of the disk, and under the hold every millisecond counts. */
 static bool changes_plan(attempt *a, err *e)
 {
-    return journal_relax(a->m->journal, false, e) &&
-           change_plan_once(a->m, CHANGE_PAUSE, NULL, e) &&
-           change_plan_once(a->m, CHANGE_FENCE, NULL, e);
+    return journal_relax(a->m->journal, false, e) && hold_plan(a->m, e);
 }
 
 static bool step_do(attempt *a, const struct step_row *row, err *e)
 {
-    struct journal_step s = {
-        .cutover = a->number, .number = row->number, .name = row->name, .text = row->sends};
+    struct journal_step s = {.cutover = a->number,
+                             .number = row->number,
+                             .name = row->name,
+                             .text = sends_of(a->m, row)};
     int64_t id = 0;
     if (!journal_relax(a->m->journal, !row->strict, e) ||
         !journal_step_begin(a->m->journal, &s, &id, e) ||
@@ -438,7 +412,7 @@ static bool step_do(attempt *a, const struct step_row *row, err *e)
 static bool attempt_undo(attempt *a, err *e)
 {
     release_result held = {0};
-    bool done = change_undo(a->m, CHANGE_FENCE, e) && change_undo(a->m, CHANGE_PAUSE, e);
+    bool done = hold_undo(a->m, e);
     link_limit(a->m->link, UINT64_MAX);
     link_throttle_lift(a->m->link, false);
     if (!done || !move_target(a->m, e) || !link_hold_again(a->m->link, a->m->target, &held, e)) {
@@ -461,7 +435,7 @@ static bool strict_again(move *m)
 static bool back_to_following(move *m, const char *why, bool *ret_fenced, err *e)
 {
     journal_state now;
-    if (!move_state(m, &now, e) || !change_is_open(m, CHANGE_FENCE, ret_fenced, e)) return false;
+    if (!move_state(m, &now, e) || !hold_is_fenced(m, ret_fenced, e)) return false;
     if (now != JOURNAL_FENCED || *ret_fenced) return true;
     return move_enter(m, JOURNAL_CATCHING_UP, why, e);
 }
@@ -545,8 +519,7 @@ bool cutover_undo(move *m, err *e)
     attempt a = {.m = m};
     bool fenced = false;
     if (m->link && !attempt_undo(&a, e)) return false;
-    if (!m->link && !(change_undo(m, CHANGE_FENCE, e) && change_undo(m, CHANGE_PAUSE, e)))
-        return false;
+    if (!m->link && !hold_undo(m, e)) return false;
     return back_to_following(m, "cutover taken back by the operator", &fenced, e);
 }
 
@@ -586,7 +559,7 @@ char *cutover_describe(move *m, bool skip_network)
     bool fits =
         buf_printf(&out, "cutover of %s to %s, step by step:\n", m->source_text, m->target_text);
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
-        const char *sends = steps[i].sends;
+        const char *sends = sends_of(m, &steps[i]);
         const char *mark = strstr(sends, "%ms");
         fits = fits && buf_printf(&out, "  %2d %-21s ", steps[i].number, steps[i].name);
         if (mark) {
@@ -598,8 +571,9 @@ char *cutover_describe(move *m, bool skip_network)
     }
     fits = fits &&
            buf_printf(&out,
-                      "a miss in steps 3 to 7 takes everything back: source: REPLICAOF NO ONE; "
-                      "CLIENT UNPAUSE\nswitch hook: %s\n",
+                      "a miss in steps 3 to 7 takes everything back: source: %s\nswitch hook: %s\n",
+                      hold_is_old(m) ? "ACL SETUSER, each user's rules as they were"
+                                     : "REPLICAOF NO ONE; CLIENT UNPAUSE",
                       m->options->switch_hook ? m->options->switch_hook : "none") &&
            gate_describe(m, skip_network || m->options->skip_network, &out);
     assert(fits);

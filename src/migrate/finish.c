@@ -8,6 +8,7 @@
 #include "migrate/changes.h"
 #include "migrate/control.h"
 #include "migrate/cutover.h"
+#include "migrate/hold.h"
 #include "migrate/hooks.h"
 
 /* Before anything is touched: a move that is fenced or switched has clients on their way. */
@@ -27,8 +28,7 @@ bool finish_abort(move *m, char **ret_text, err *e)
     release_result held = {0};
     if (!abort_is_possible(m, e) || !hooks_before(m, HOOK_ABORT, e)) return false;
     move_link_stop(m);
-    if (!change_undo(m, CHANGE_FENCE, e) || !change_undo(m, CHANGE_PAUSE, e) ||
-        !change_undo_settings(m, e) || !move_target(m, e) ||
+    if (!hold_undo(m, e) || !change_undo_settings(m, e) || !move_target(m, e) ||
         !release_sweep(m->target, true, &held, e) || !change_undo(m, CHANGE_CHECKPOINT, e) ||
         !move_enter(m, JOURNAL_ABORTED, "by the operator", e))
         return false;
@@ -111,12 +111,11 @@ void finish_clean(const char *workdir)
 static bool finish_steps(move *m, bool keep_fence, err *e)
 {
     bool fenced = false;
-    if (!change_is_open(m, CHANGE_FENCE, &fenced, e)) return false;
+    if (!hold_is_fenced(m, &fenced, e)) return false;
     if (fenced && !keep_fence && !source_is_left(m, e)) return false;
     if (!hooks_before(m, HOOK_FINISH, e) || !held_are_none(m, e)) return false;
-    if (fenced && keep_fence && !change_keep(m, CHANGE_FENCE, e)) return false;
-    return change_undo(m, CHANGE_FENCE, e) && change_undo(m, CHANGE_PAUSE, e) &&
-           change_undo_settings(m, e) && change_undo(m, CHANGE_CHECKPOINT, e) &&
+    if (fenced && keep_fence && !hold_keep(m, e)) return false;
+    return hold_undo(m, e) && change_undo_settings(m, e) && change_undo(m, CHANGE_CHECKPOINT, e) &&
            move_enter(m, JOURNAL_FINISHED, "every change was taken back", e);
 }
 
@@ -132,7 +131,10 @@ static void finish_say(move *m, bool keep_fence)
         printf("  %-6s  %s: %s\n", all[i].side == SIDE_SOURCE ? "source" : "target", all[i].what,
                all[i].status == JOURNAL_CHANGE_KEPT ? "ended, or left on purpose" : "taken back");
     }
-    if (keep_fence) printf("  the source stays fenced; 'REPLICAOF NO ONE' there lifts it\n");
+    if (keep_fence) {
+        printf("  the source stays fenced; 'REPLICAOF NO ONE' there lifts it, before 6.2 'ACL "
+               "SETUSER <user> +@write'\n");
+    }
 }
 
 bool migrate_finish(const migrate_options *o, bool keep_fence, err *e)

@@ -8,6 +8,7 @@
 #include "migrate/attach.h"
 #include "migrate/buffer_limit.h"
 #include "migrate/facts.h"
+#include "migrate/hold.h"
 
 /* How long a broken connection should be bridged by the source's backlog. */
 #define RECONNECT_S 30
@@ -75,16 +76,16 @@ static void check_same(facts *f, const char *id)
     }
 }
 
-/* A snapshot whose every value can be read; CLIENT PAUSE WRITE, which a cutover needs, is 6.2. */
+/* A snapshot whose every value can be read. Before 6.0 nothing was ever tried. */
 static void check_source_version(facts *f, const char *id)
 {
     const engine_version *v = &f->m->source_version;
     bool is_valkey = v->product == ENGINE_VALKEY;
     bool known = is_valkey ? v->rdb_version > 0
-                           : engine_version_at_least(v, 6, 2) && v->rdb_version <= RDB_NEWEST_READ;
+                           : engine_version_at_least(v, 6, 0) && v->rdb_version <= RDB_NEWEST_READ;
     if (!known) {
         refuse(f, id,
-               "wait for the release that carries this version; redis 6.2 to 8.6 and valkey from "
+               "wait for the release that carries this version; redis 6.0 to 8.6 and valkey from "
                "7.2 on are carried",
                "the source is %s", engine_version_show(v).text);
     }
@@ -105,6 +106,13 @@ static void check_source_role(facts *f, const char *id)
         refuse(f, id, "name the primary: its writes must be held at the cutover",
                "the source is a replica");
     }
+}
+
+/* Before 6.2 the cutover changes a setting, and asks for more than one command. */
+static void check_hold(facts *f, const char *id)
+{
+    err e = {0};
+    if (!hold_check(f->m, &e)) refuse(f, id, e.hint, "%s", e.text);
 }
 
 static void check_replica(facts *f, const char *id)
@@ -571,6 +579,7 @@ static const check_row checks[] = {
     {"source-version", false, SIDE_SOURCE, check_source_version, OF_SERVER},
     {"target-version", false, SIDE_TARGET, check_target_version, OF_ANY},
     {"source-role", false, SIDE_SOURCE, check_source_role, OF_SERVER},
+    {"source-hold", false, SIDE_SOURCE, check_hold, OF_SERVER},
     {"replica", true, SIDE_SOURCE, check_replica, OF_SERVER},
     {"target-role", false, SIDE_TARGET, check_target_role, OF_ANY},
     {"cluster-mode", false, SIDE_SOURCE, check_cluster, OF_ANY},

@@ -30,6 +30,29 @@ def transaction(*commands):
     return [("MULTI",), *commands, ("EXEC",)]
 
 
+def as_of_6_0(plan):
+    """The same write in the commands of redis 6.0, which knows no absolute expiry but PEXPIREAT; None: there is none."""
+    command = plan.commands[0]
+    if len(plan.commands) > 1:
+        return plan
+    name, key = command[0], command[1]
+    if name == "SET" and "PXAT" in command:
+        steps = (command[:3], ("PEXPIREAT", key, command[4]))
+    elif name == "GETEX":
+        steps = (("GET", key), ("PEXPIREAT", key, command[3]))
+    elif name == "GETDEL":
+        steps = (("GET", key), ("DEL", key))
+    elif name == "LMOVE" and command[3] == "RIGHT":
+        return Plan(("RPOPLPUSH", *command[1:3]), plan.after, plan.reply, plan.allows)
+    elif name == "LMOVE":
+        steps = (("LPOP", key), ("RPUSH", command[2], plan.reply))
+    elif name == "COPY" or "GT" in command or "MINID" in command:
+        return None
+    else:
+        return plan
+    return Plan(transaction(*steps), plan.after, allows=plan.allows)
+
+
 class Cell:
     family = "?"
 

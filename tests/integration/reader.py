@@ -68,7 +68,7 @@ def _stream(reply):
             "last": g[b"last-delivered-id"],
             "consumers": sorted(_pairs(c)[b"name"] for c in g[b"consumers"]),
             # id, owner, time of delivery, number of deliveries
-            "pending": {p[0]: tuple(p[1:]) for p in g[b"pending"]},
+            "pending": {p[0]: tuple(p[1:]) for p in g.get(b"pending", g.get(b"pel"))},
         }
     return {
         "meta": tuple(info.get(n) for n in (b"length", b"last-generated-id", b"max-deleted-entry-id", b"entries-added")),
@@ -95,6 +95,11 @@ def read_keys(client, keys):
     """{key: (type, expiry in ms or -1, canonical value)} of the keys that exist."""
     answers = _pipeline(client, [c for k in keys for c in (("TYPE", k), ("PEXPIRETIME", k))])
     kinds, expiries = answers[::2], answers[1::2]
+    if any(isinstance(e, redis.ResponseError) for e in expiries):  # before 7.0 there is only what is left
+        seconds, us = client.execute_command("TIME")
+        now_ms = int(seconds) * 1000 + int(us) // 1000
+        left = _pipeline(client, [("PTTL", k) for k in keys])
+        expiries = [now_ms + ms if ms >= 0 else ms for ms in left]
     present = [(k, t, e) for k, t, e in zip(keys, kinds, expiries) if t != b"none"]
     values = _pipeline(client, [READ[t](k) for k, t, _ in present])
     found = {}
@@ -110,9 +115,10 @@ def read_server(address, prefix=None):
     with _connect(address, 0) as client:
         spaces = client.execute_command("INFO", "keyspace").decode().split()
         databases = [int(s[2:].split(":")[0]) for s in spaces if s.startswith("db")]
-        functions = sorted(
-            (f[b"library_name"], f[b"engine"], f[b"library_code"])
-            for f in map(_pairs, client.execute_command("FUNCTION", "LIST", "WITHCODE")))
+        [libraries] = _pipeline(client, [("FUNCTION", "LIST", "WITHCODE")])
+        if isinstance(libraries, redis.ResponseError):  # before 7.0
+            libraries = []
+        functions = sorted((f[b"library_name"], f[b"engine"], f[b"library_code"]) for f in map(_pairs, libraries))
     keys = {}
     for db in databases:
         with _connect(address, db) as client:
@@ -133,7 +139,7 @@ def _release(expiry):
 
 
 def _compare_streams(db, key, a, b):
-    if a["meta"] != b["meta"]:
+    if any(x != y for x, y in zip(a["meta"], b["meta"]) if x is not None):  # None: the source is too old to know it
         yield Difference("stream-meta", db, key, f"{a['meta']} / {b['meta']}")
     if a["entries"] != b["entries"]:
         yield Difference("stream-entries", db, key, "")

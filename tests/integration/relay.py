@@ -3,6 +3,7 @@
     with Relay(target) as relay:
         migration = Migration(source, relay)   # it has the address and the password of the target
         relay.delay_s = 0.05                   # every byte from the server arrives this much later
+        relay.replace = (b"abc", b"xyz")       # what the server says so, arrives otherwise (of one length)
 """
 
 import selectors
@@ -17,6 +18,7 @@ class Relay:
         self.password = server.password
         self.host = "127.0.0.1"
         self.delay_s = 0.0
+        self.replace = None
         self._listener = socket.create_server((self.host, 0))
         self.port = self._listener.getsockname()[1]
         self.url = f"redis://{self.host}:{self.port}"
@@ -52,6 +54,8 @@ class Relay:
                     data = key.fileobj.recv(1 << 18)
                 except OSError:
                     data = b""
+                if answers and self.replace:
+                    data = data.replace(*self.replace)
                 waiting.append((time.monotonic() + (self.delay_s if answers else 0), other, data))
                 if not data:
                     selector.unregister(key.fileobj)

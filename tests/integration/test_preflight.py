@@ -7,6 +7,7 @@ import pytest
 import reader
 import tool
 from fill import fill
+from relay import Relay
 from servers import free_port
 from workload import Workload
 
@@ -218,7 +219,9 @@ def test_source_and_target_may_not_be_the_same_server(pair):
 def test_versions_that_are_not_carried_are_refused(server, engines, reason):
     source, target = map(server, engines)
     source.client().set("a", 1)
-    with tool.Migration(source, target) as move:
+    with Relay(source) as older, tool.Migration(older, target) as move:
+        if reason == "source-version":
+            older.replace = (b"redis_version:6.0.", b"redis_version:5.0.")
         move.start()
         assert move.wait_exit(30) in tool.REFUSALS
         assert reason in names(move.log())

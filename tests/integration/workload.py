@@ -34,7 +34,7 @@ from servers import die_with_parent, end_group, wait_until  # noqa: E402
 
 DATABASES = (0, 3)
 REFUSED = ("READONLY", "NOREPLICAS", "UNBLOCKED", "MASTERDOWN", "LOADING", "BUSY", "OOM", "EXECABORT", "MISCONF",
-           "CLUSTERDOWN", "TRYAGAIN", "You can't write against a read only")
+           "CLUSTERDOWN", "TRYAGAIN", "You can't write against a read only", "NOPERMISSION", "can't run this command")
 LOST = (redis.ConnectionError, redis.TimeoutError, OSError)
 WRONG_MAX = 50
 
@@ -167,6 +167,8 @@ class Writer:
                         reply = c.read_response()
                     except redis.ResponseError as e:
                         error = error or e
+                if isinstance(reply, list) and error is None:  # before 6.2 rights are looked at again at EXEC
+                    error = next((x for x in reply if isinstance(x, redis.ResponseError)), None)
                 done += 1
                 if error is None:
                     self.acknowledged(cell, plan, reply)
@@ -187,6 +189,12 @@ class Writer:
         text = str(error)
         return name in REFUSED or any(word in text for word in REFUSED)
 
+    def planned(self, chosen):
+        plans = [(cell, cell.plan(self.rng)) for cell in chosen]
+        if self.args.oldest == "6.0":
+            plans = [(cell, plan and cells.as_of_6_0(plan)) for cell, plan in plans]
+        return [(cell, plan) for cell, plan in plans if plan]
+
     def run(self):
         signal.signal(signal.SIGTERM, self.ask_to_stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -194,14 +202,14 @@ class Writer:
         while not self.stopping:
             db = self.rng.choice(DATABASES)
             chosen = self.rng.sample(self.cells[db], min(self.args.batch, len(self.cells[db])))
-            plans = [(cell, plan) for cell in chosen for plan in [cell.plan(self.rng)] if plan]
+            plans = self.planned(chosen)
             self.look_where()
             refused = self.batch(db, plans)
             while refused and not self.stopping:
                 time.sleep(0.0005)
                 self.look_where()
                 # An expiry planned before the wait may have passed: plan those anew.
-                refused = self.batch(db, [(c, p) for c, _ in refused for p in [c.plan(self.rng)] if p])
+                refused = self.batch(db, self.planned(cell for cell, _ in refused))
                 self.save()
             paced += len(plans)
             self.save()
@@ -247,7 +255,7 @@ class Workload:
     def __enter__(self):
         self.process = subprocess.Popen(
             [*self.wrapper, "/usr/bin/python3", __file__, "--address", self.server.address, "--seed", str(self.seed), "--rate", str(self.rate),
-             "--cells", str(self.cell_count), "--batch", str(self.batch), "--report", str(self.report_path),
+             "--cells", str(self.cell_count), "--batch", str(self.batch), "--oldest", self.server.engine.split("-")[1], "--report", str(self.report_path),
              "--follow", str(self.follow_path)],
             env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or "",
                      WORKLOAD_PASSWORD_SECOND=self.then.password or ""),
@@ -331,6 +339,7 @@ def main():
         p.add_argument("--" + name, required=True)
     for name in ("seed", "rate", "cells", "batch"):
         p.add_argument("--" + name, type=int, required=True)
+    p.add_argument("--oldest", default="7.0")  # the version whose commands are used
     Writer(p.parse_args()).run()
 
 
