@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/tls_context.h"
 
 #define CONNECT_MS_DEFAULT 10000L
 #define STALL_S 60L /* so long without a byte */
@@ -156,7 +157,8 @@ static void options_set(exchange *x, struct curl_slist *headers, char *error)
     SET(CURLOPT_TIMEOUT_MS, (long)deadline_left_ms(r->deadline_ns));
     SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
     SET(CURLOPT_LOW_SPEED_TIME, STALL_S);
-    if (bundle && *bundle) SET(CURLOPT_CAINFO, bundle);
+    if (!bundle || !*bundle) bundle = tls_other_bundle();
+    if (bundle) SET(CURLOPT_CAINFO, bundle);
     if (r->direct) SET(CURLOPT_NOPROXY, "*");
     body_set(x);
 }

@@ -40,14 +40,20 @@ static bool file_refuse(const char *what, const char *path, const char *advice, 
  * for. It counts only where the library's own file is missing and nobody has named another. */
 #define OTHER_BUNDLE "/etc/pki/tls/certs/ca-bundle.crt"
 
+const char *tls_other_bundle(void)
+{
+    bool named = secure_getenv(X509_get_default_cert_file_env()) ||
+                 secure_getenv(X509_get_default_cert_dir_env());
+    if (named || access(X509_get_default_cert_file(), R_OK) == 0) return NULL;
+    return access(OTHER_BUNDLE, R_OK) == 0 ? OTHER_BUNDLE : NULL;
+}
+
 static bool trust_system(SSL_CTX *c, err *e)
 {
     if (!SSL_CTX_set_default_verify_paths(c))
         return err_set(e, ERR_TLS, "the system's certificates: %s", reason_take());
-    bool named = secure_getenv(X509_get_default_cert_file_env()) ||
-                 secure_getenv(X509_get_default_cert_dir_env());
-    if (named || access(X509_get_default_cert_file(), R_OK) == 0) return true;
-    if (SSL_CTX_load_verify_file(c, OTHER_BUNDLE) != 1) ERR_clear_error(); /* one that has none */
+    const char *other = tls_other_bundle();
+    if (other && SSL_CTX_load_verify_file(c, other) != 1) ERR_clear_error(); /* it holds none */
     return true;
 }
 
