@@ -117,7 +117,7 @@ static bool look(gauge *g, err *e)
         if (!engine_open(g->loop, &o, &g->target, e)) return false;
     }
     if (g->sent_ns) return answer_take(g, e);
-    return clock_ns() < g->next_ns || ask(g, e);
+    return clock_ns() < g->next_ns || (engine_renew(g->target, e) && ask(g, e));
 }
 
 static void *gauge_main(void *arg)

@@ -663,6 +663,9 @@ step snapshot_step(snapshot *s, bool paused, bool *ret_idle, err *e)
         (s->answered < s->sent && !target_is_heard(&s->x->target, e)))
         return STEP_BAD;
     if (link_shared_incidents_waiting(s->x->shared) > INCIDENTS_MAX - IN_FLIGHT_MAX) paused = true;
+    /* A login is renewed when nothing is on its way. */
+    if (engine_is_stale(s->x->target.engine)) paused = true;
+    if (s->answered == s->sent && !engine_renew(s->x->target.engine, e)) return STEP_BAD;
     s->budget = governor_budget(&s->x->governor, clock_ns());
     s->turn_writes = writes(s);
     s->turn_bytes = s->bytes_sent;

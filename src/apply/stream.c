@@ -523,6 +523,7 @@ step stream_step(stream *s, bool paused, bool *ret_idle, err *e)
     if (built == STEP_BAD) return STEP_BAD;
     *ret_idle = true;
     if (s->outstanding) return STEP_MORE;
+    if (!engine_renew(s->x->target.engine, e)) return STEP_BAD;
     /* Also a quiet source pings: the checkpoint follows, and tells whether the target still has it.
      */
     bool due = g->count > 0 || g->copy_ticket || g->asides >= GROUP_COMMANDS_MAX ||

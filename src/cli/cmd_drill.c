@@ -1,11 +1,11 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "cli/cache.h"
 #include "cli/cli_internal.h"
 #include "cli/urls.h"
 #include "drill/drill.h"
 
-#define SCHEME "elasticache://"
 #define EXEC "exec:"
 #define FIND_MS 20000
 
@@ -75,17 +75,6 @@ static bool show(const struct cli_options *o, const drill_result *r, err *e)
     return done;
 }
 
-static bool url_of_group(const struct cli_options *o, const aws_group *g, engine_url *ret, err *e)
-{
-    const secret *password = cli_password(o, SIDE_TARGET);
-    if (!*g->primary.host)
-        return err_set(e, ERR_AWS, "replication group '%s' tells no primary endpoint", g->id);
-    *ret = (engine_url){
-        .host = mem_text(span_text(g->primary.host)), .port = g->primary.port, .tls = g->tls};
-    return urls_beside(o, "target", ret, e) &&
-           (!password || (secret_set(&ret->password, secret_span(password)), true));
-}
-
 static bool
 drill(const struct cli_options *o, drill_options *options, engine_url *url, int *ret_exit, err *e)
 {
@@ -104,22 +93,22 @@ bool cmd_drill(const struct cli_options *o, int *ret_exit, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     const char *commands[DRILL_COMMANDS_MAX] = {0};
-    const char *target = cli_text(o, "target");
-    bool by_id = strncmp(target, SCHEME, strlen(SCHEME)) == 0;
-    drill_options options = {.commands = commands,
-                             .group = by_id ? target + strlen(SCHEME) : cli_text(o, "group")};
-    aws_choice choice = {.region = cli_text(o, "region"), .profile = cli_text(o, "profile")};
+    char id[CACHE_ID_MAX + 1];
+    drill_options options = {.commands = commands, .group = cli_text(o, "group")};
+    aws_choice choice = {.region = cli_text(o, "region"),
+                         .profile = cli_text(o, "profile"),
+                         .endpoint_url = cli_text(o, "endpoint-url")};
     engine_url url = {0};
     aws_group g = {0};
     if (!commands_read(o, commands, &options.command_count, e)) return false;
-    if (!by_id && !urls_target(o, &url, e)) return false;
-    bool good = true;
-    if (options.group) {
+    if (!urls_target(o, &url, e)) return false;
+    bool good = !url.asked || cache_id(url.asked, id, e);
+    if (good && url.asked) options.group = id;
+    if (good && options.group) {
         good = aws_session_new(&choice, deadline_in_ms(FIND_MS), &options.session, e) &&
                group_find(options.session, options.group, &memory, &g, e);
         options.is_near = good && aws_session_is_local(options.session, &aws_elasticache);
-        good =
-            good && (!by_id || url_of_group(o, &g, &url, e)) && confirm(o, &g, options.is_near, e);
+        good = good && confirm(o, &g, options.is_near, e);
     }
     good = good && drill(o, &options, &url, ret_exit, e);
     engine_url_clear(&url);

@@ -24,6 +24,7 @@ bool cmd_sandbox_up(const struct cli_options *o, int *ret_exit, err *e)
         .port = (uint16_t)cli_count(o, "port"),
         .dns_port = (uint16_t)cli_count(o, "dns-port"),
         .compress = (unsigned)cli_count(o, "compress-time"),
+        .plain_endpoints = cli_is(o, "endpoints", "addresses"),
         .style = failover_style_asked(o),
     };
     return sandbox_up(&options, stdout, e);

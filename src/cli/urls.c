@@ -1,9 +1,14 @@
 #include "cli/urls.h"
 
+#include <unistd.h>
+
+#include "cli/cache.h"
+#include "cli/cli_internal.h"
 #include "engine/endpoint.h"
 #include "journal/journal.h"
 
-bool urls_beside(const struct cli_options *o, const char *name, engine_url *u, err *e)
+/* The parts of TLS that stand beside the URL. */
+static bool tls_read(const struct cli_options *o, const char *name, engine_url *u, err *e)
 {
     for (size_t i = 0; i < ENGINE_TLS_COUNT; i++) {
         char option[32];
@@ -20,20 +25,82 @@ bool urls_beside(const struct cli_options *o, const char *name, engine_url *u, e
     return true;
 }
 
+static bool move_is_there(const char *workdir)
+{
+    char path[4096];
+    int size = snprintf(path, sizeof path, "%s/journal.db", workdir);
+    return size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0;
+}
+
+/* What the work directory of a move that was begun keeps of a side: "target-login". */
+static bool kept_get(const struct cli_options *o,
+                     const char *side,
+                     const char *what,
+                     arena *memory,
+                     const char **ret,
+                     err *e)
+{
+    char key[32];
+    struct journal *j = NULL;
+    const struct option_row *row = option_find("workdir", o->command);
+    const char *workdir = row && option_taken_by(row, o->command) ? cli_text(o, "workdir") : NULL;
+    *ret = NULL;
+    if (!workdir || !move_is_there(workdir)) return true;
+    (void)snprintf(key, sizeof key, "%s%s%s", side, *what ? "-" : "", what);
+    bool done = journal_open(workdir, false, &j, e) && journal_get(j, key, memory, ret, e);
+    journal_close(j);
+    return done;
+}
+
+/* A cache by its id; AWS is not asked again for one that the move began with. */
+static bool
+cache_read(const struct cli_options *o, const char *name, const char *text, engine_url *ret, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *asked = NULL;
+    const char *url = NULL;
+    if (!kept_get(o, name, "asked", &memory, &asked, e) || !kept_get(o, name, "", &memory, &url, e))
+        return false;
+    if (!asked || !url || strcmp(asked, text) != 0) return cache_resolve(o, text, ret, e);
+    if (!engine_url_parse(url, ret, e)) return false;
+    ret->asked = mem_text(span_text(text));
+    return true;
+}
+
+/* The login as it is asked for now; else, without a password, as the move had it. */
+static bool login_read(const struct cli_options *o, const char *name, engine_url *u, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    char auth[32];
+    const char *kept = NULL;
+    (void)snprintf(auth, sizeof auth, "%s-auth", name);
+    if (u->host && !cache_login(o, name, u, e)) return false;
+    if (u->login && u->password.at) {
+        (void)err_set(e, ERR_USAGE, "a password of the %s is given, and --%s iam makes one", name,
+                      auth);
+        return err_hint(e, "give one of the two");
+    }
+    if (u->login || u->password.at || (u->host && cli_given(o, auth))) return true;
+    return kept_get(o, name, "login", &memory, &kept, e) &&
+           (!kept || cache_login_again(o, kept, &u->login, e));
+}
+
 static bool
 url_read(const struct cli_options *o, const char *name, err_side side, engine_url *ret, err *e)
 {
     const char *text = cli_text(o, name);
     const secret *password = cli_password(o, side);
     engine_url u = {0};
-    if (text && !engine_url_parse(text, &u, e)) return err_wrap(e, "--%s", name);
-    if (!urls_beside(o, name, &u, e)) {
-        engine_url_clear(&u);
-        return false;
-    }
+    bool by_id = text && cache_is_named(text);
+    if (by_id && !cache_read(o, name, text, &u, e)) return err_wrap(e, "--%s", name);
+    if (text && !by_id && !engine_url_parse(text, &u, e)) return err_wrap(e, "--%s", name);
     if (password) secret_set(&u.password, secret_span(password));
-    *ret = u;
-    return true;
+    if (tls_read(o, name, &u, e) && login_read(o, name, &u, e)) {
+        *ret = u;
+        return true;
+    }
+    engine_url_clear(&u);
+    return false;
 }
 
 bool urls_source(const struct cli_options *o, engine_url *ret, err *e)
@@ -67,13 +134,17 @@ bool urls_target(const struct cli_options *o, engine_url *ret, err *e)
         (void)snprintf(option, sizeof option, "target-%s", engine_tls_names[i]);
         if (cli_given(o, option)) u.tls = true;
     }
-    if (!urls_beside(o, "target", &u, e)) {
+    if (!tls_read(o, "target", &u, e)) {
         engine_url_clear(&u);
         return false;
     }
     if (password) secret_set(&u.password, secret_span(password));
-    *ret = u;
-    return true;
+    if (login_read(o, "target", &u, e)) {
+        *ret = u;
+        return true;
+    }
+    engine_url_clear(&u);
+    return false;
 }
 
 /* A URL that was not given, from the journal of the move. */
@@ -100,6 +171,7 @@ static bool url_complete(struct journal *j, const char *name, engine_url *url, e
         }
         if (part) from_journal.tls_parts[i] = mem_text(span_text(part));
     }
+    from_journal.login = engine_login_ref(url->login);
     engine_url_clear(url);
     *url = from_journal;
     return true;

@@ -11,8 +11,6 @@ bool urls_source(const struct cli_options *o, engine_url *ret, err *e) MUST_CHEC
 /* The target of a command that also takes "host:port": then the name, or what stands beside it,
  * tells whether TLS is meant. */
 bool urls_target(const struct cli_options *o, engine_url *ret, err *e) MUST_CHECK;
-/* The parts of TLS that stand beside the URL of that side ("target"). */
-bool urls_beside(const struct cli_options *o, const char *name, engine_url *u, err *e) MUST_CHECK;
 /* Both must be known in the end: from the options, else from the journal in --workdir. */
 bool urls_need(const struct cli_options *o, engine_url *ret_source, engine_url *ret_target, err *e)
     MUST_CHECK;

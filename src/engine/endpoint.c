@@ -60,3 +60,21 @@ endpoint endpoint_read(const char *host)
     }
     return other;
 }
+
+bool endpoint_cache(const char *host, span *ret)
+{
+    endpoint p = endpoint_read(host);
+    span rest = span_text(host);
+    span first;
+    span second;
+    if (!p.tls || !span_cut(&rest, '.', &first) || !span_cut(&rest, '.', &second)) return false;
+    if (p.kind != ENDPOINT_SERVERLESS) { /* "master.cart.abc123.use1...", "cart-001.cart.abc..." */
+        *ret = second;
+        return true;
+    }
+    size_t hash = 0; /* "cart-abc123.serverless.use1...": the name may hold hyphens */
+    for (size_t i = 0; i < first.size; i++)
+        if (first.at[i] == '-') hash = i;
+    *ret = span_of(first.at, hash);
+    return hash > 0;
+}

@@ -23,3 +23,6 @@ typedef struct {
 } endpoint;
 
 endpoint endpoint_read(const char *host);
+/* The id of the replication group, or the name of the serverless cache, that the name of an
+ * endpoint with TLS holds; points into `host`. */
+bool endpoint_cache(const char *host, span *ret);

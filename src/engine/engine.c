@@ -3,16 +3,21 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/info.h"
 #include "engine/secured.h"
 
 #define BUFFER_MAX_DEFAULT (1024 * MIB)
+#define RENEW_AGAIN_MS 60000
 
 struct engine {
     net_conn *conn;
     reply_reader reader;
     err_side side;
     int timeout_ms;
+    engine_login *login; /* NULL: a password, or none */
+    char *user;          /* of the login */
+    int64_t stale_ns;    /* when it is to be renewed */
     bool broken; /* an answer is missing or was not understood: no other can be told from it */
 };
 
@@ -36,8 +41,9 @@ bool engine_is_usable(engine *s)
     return !s->broken && net_conn_pump(s->conn, &ignored);
 }
 
-bool engine_pipeline(
-    engine *s, arena *memory, span commands, size_t count, const reply **ret, err *e)
+/* Commands and their answers, without a look at the login. */
+static bool
+exchange(engine *s, arena *memory, span commands, size_t count, const reply **ret, err *e)
 {
     int64_t deadline = deadline_in_ms(s->timeout_ms);
     if (!buf_append(net_conn_out(s->conn), commands)) {
@@ -63,6 +69,78 @@ bool engine_pipeline(
         if (!net_conn_turn(s->conn, left, e)) return engine_break(s, e);
     }
     return true;
+}
+
+/* AUTH with a password. One argument where no user is named: engines before 6 know no users. */
+static bool
+login_send(engine *s, const char *user, span password, arena *memory, const reply **ret, err *e)
+{
+    buf command = buf_of(SECRET_SIZE_MAX + 4 * KIB);
+    const span args[] = {span_text("AUTH"), span_text(user ? user : ""), password};
+    const span old[] = {args[0], password};
+    bool fits = user ? resp_spans(&command, 3, args) : resp_spans(&command, 2, old);
+    bool done = fits ? exchange(s, memory, buf_span(&command), 1, ret, e)
+                     : err_set(e, ERR_LIMIT, "the user and password are too long");
+    buf_wipe(&command);
+    return done;
+}
+
+/* With a password made for this login. */
+static bool login_anew(engine *s, arena *memory, const reply **ret, err *e)
+{
+    secret password = {0};
+    bool done = s->login->make(s->login, s->user, deadline_in_ms(s->timeout_ms), &password, e) &&
+                login_send(s, s->user, secret_span(&password), memory, ret, e);
+    secret_clear(&password);
+    if (done) s->stale_ns = deadline_in_ms(s->login->renew_ms);
+    return done;
+}
+
+bool engine_authenticate(engine *s, const engine_url *url, arena *memory, const reply **ret, err *e)
+{
+    *ret = NULL;
+    if (!url->login) {
+        return !url->password.at ||
+               login_send(s, url->user, secret_span(&url->password), memory, ret, e);
+    }
+    assert(url->user);
+    engine_login_unref(s->login);
+    free(s->user);
+    s->login = engine_login_ref(url->login);
+    s->user = mem_text(span_text(url->user));
+    return login_anew(s, memory, ret, e);
+}
+
+bool engine_is_stale(const engine *s)
+{
+    return s->login && clock_ns() >= s->stale_ns;
+}
+
+bool engine_renew(engine *s, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    if (!engine_is_stale(s)) return true;
+    if (!login_anew(s, &memory, &r, e)) {
+        if (e->kind != ERR_AWS) return err_wrap(e, "logging in again");
+        /* The connection still lives; it is closed some day, and then that is the error. */
+        log_warn("'%s': no new login could be made, the old one goes on: %s",
+                 net_conn_peer(s->conn), e->text);
+        *e = (err){0};
+        s->stale_ns = deadline_in_ms(RENEW_AGAIN_MS);
+        return true;
+    }
+    if (!reply_is_error(r)) return true;
+    (void)err_set(e, ERR_AUTH, "'%s' refused a renewed login with: %s", net_conn_peer(s->conn),
+                  reply_show(r->text).text);
+    (void)err_hint(e, "%s", s->login->advice);
+    return engine_fail(s, e);
+}
+
+bool engine_pipeline(
+    engine *s, arena *memory, span commands, size_t count, const reply **ret, err *e)
+{
+    return engine_renew(s, e) && exchange(s, memory, commands, count, ret, e);
 }
 
 bool engine_try_spans(
@@ -112,28 +190,23 @@ bool engine_ask_texts(
            refuse_error(s, *ret, span_text(args[0]), e);
 }
 
-static bool authenticate(engine *s, const engine_url *url, arena *memory, err *e)
+static bool authenticate(engine *s, const engine_options *o, arena *memory, err *e)
 {
     const reply *r = NULL;
-    if (!url->password.at) return true;
-    const span args[] = {span_text("AUTH"), span_text(url->user ? url->user : "default"),
-                         secret_span(&url->password)};
-    /* One argument where no user is named: engines before 6 know no users. */
-    const span old[] = {args[0], args[2]};
-    if (url->user) return engine_ask_spans(s, memory, &r, e, 3, args);
-    return engine_ask_spans(s, memory, &r, e, 2, old);
+    bool done = engine_authenticate(s, o->url, memory, &r, e) &&
+                (!r || refuse_error(s, r, span_text("AUTH"), e));
+    if (done) return true;
+    if (o->url->login) return err_hint(e, "%s", o->url->login->advice);
+    return err_hint(
+        e, "check the user and password (environment HANDOVER_%s_PASSWORD or a password file)",
+        o->side == SIDE_TARGET ? "TARGET" : "SOURCE");
 }
 
 static bool greet(engine *s, const engine_options *o, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     const reply *r = NULL;
-    if (!authenticate(s, o->url, &memory, e)) {
-        err_hint(
-            e, "check the user and password (environment HANDOVER_%s_PASSWORD or a password file)",
-            o->side == SIDE_TARGET ? "TARGET" : "SOURCE");
-        return false;
-    }
+    if (!authenticate(s, o, &memory, e)) return false;
     if (!engine_ask(s, &memory, &r, e, "PING")) {
         if (r && span_starts(r->text, "NOPERM")) {
             err_hint(e, "the user may not ask PING: ACL SETUSER %s +ping",
@@ -213,7 +286,7 @@ bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e)
     }
     if (!o->url->tls && e->kind == ERR_IO)
         err_hint(e, "a server that wants TLS ends plain connections so: then write rediss://");
-    (void)engine_fail(s, e);
+    if (e->kind != ERR_AWS) (void)engine_fail(s, e); /* a password that nobody makes: no side */
     engine_free(s);
     return false;
 }
@@ -222,6 +295,8 @@ void engine_free(engine *s)
 {
     if (!s) return;
     net_conn_free(s->conn);
+    engine_login_unref(s->login);
+    free(s->user);
     free(s);
 }
 

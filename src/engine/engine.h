@@ -4,7 +4,10 @@
  * the data path), and the bare connection (engine_conn) for pipelines. After any call answered
  * false because of the connection (ERR_IO, ERR_TIMEOUT, ERR_FORMAT) the client is of no more use:
  * free it and open another (engine_is_usable tells). An error that the *server* answers is
- * ERR_REFUSED and harmless. */
+ * ERR_REFUSED and harmless.
+ *
+ * Where the URL has a login (engine/login.h), a connection whose login has grown old logs in again:
+ * calls do so by themselves, who uses the bare connection calls engine_renew. */
 #pragma once
 #include "base/mem.h"
 #include "engine/url.h"
@@ -30,6 +33,15 @@ bool engine_connect(net_loop *l, const engine_options *o, net_trace *trace, engi
 /* Connects, AUTH, CLIENT SETNAME, SELECT. ERR_AUTH when the password or user is wrong. */
 bool engine_open(net_loop *l, const engine_options *o, engine **ret, err *e) MUST_CHECK;
 void engine_free(engine *s); /* closes; NULL is fine */
+/* The AUTH that the URL asks for; its answer as a value, NULL when it asks for none. A password
+ * that could not be made is an error that names no side. */
+bool engine_authenticate(engine *s, const engine_url *url, arena *memory, const reply **ret, err *e)
+    MUST_CHECK;
+/* The connection's login is so old that it has to be renewed. */
+bool engine_is_stale(const engine *s);
+/* Logs in again when it is stale; when no password can be made (ERR_AWS), the old login goes on and
+ * it is tried again in a minute. Not while answers are outstanding, nor inside MULTI. */
+bool engine_renew(engine *s, err *e) MUST_CHECK;
 /* False: a call failed because of the connection, or the other side has left meanwhile. Not while
  * answers are outstanding. */
 bool engine_is_usable(engine *s);

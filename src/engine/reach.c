@@ -251,6 +251,7 @@ static bool fail_answered(probe *p, const reply *r, cause_id otherwise)
     cause_id id = otherwise;
     for (size_t i = 0; i < COUNT_OF(answers) && id == otherwise; i++)
         if (span_starts(r->text, answers[i].begins)) id = answers[i].cause;
+    if (id == CAUSE_AUTH_WRONG && p->url->login) id = CAUSE_AUTH_MADE;
     CLEANUP(mem_free_at) char *place = engine_url_place(p->url);
     (void)err_set(&p->r->trouble, ERR_REFUSED, "'%s' answered: %s", place, text.text);
     return fail(p, id, text.text);
@@ -261,16 +262,14 @@ static bool step_auth(probe *p, arena *memory)
     const engine_url *u = p->url;
     const reply *r = NULL;
     int64_t began = clock_ns();
-    if (!u->password.at) {
+    bool done = engine_authenticate(p->engine, u, memory, &r, &p->r->trouble);
+    if (!done && p->r->trouble.kind == ERR_AWS)
+        return fail(p, CAUSE_AUTH_NOT_MADE, p->r->trouble.text);
+    if (!done) return fail_unanswered(p);
+    if (!r) {
         step_note(p, REACH_AUTH, REACH_LEFT_OUT, 0, "no password was given");
         return true;
     }
-    const span args[] = {span_text("AUTH"), span_text(u->user ? u->user : "default"),
-                         secret_span(&u->password)};
-    const span old[] = {args[0], args[2]};
-    bool done = engine_try_spans(p->engine, memory, &r, &p->r->trouble, u->user ? 3 : 2,
-                                 u->user ? args : old);
-    if (!done) return fail_unanswered(p);
     if (reply_is_error(r)) return fail_answered(p, r, CAUSE_AUTH_WRONG);
     step_note(p, REACH_AUTH, REACH_GOOD, clock_ns() - began, u->user ? u->user : "default");
     return true;

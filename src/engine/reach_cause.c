@@ -104,7 +104,19 @@ static const reach_cause causes[] = {
         {"auth-wrong", REACH_AUTH, "the server refuses the user or the password",
          "a wrong user or token, a user that is off or in no group of this cache, or an IAM token "
          "that has expired (15 minutes)",
-         "describe-users and describe-user-groups; make a new IAM token"},
+         "describe-users and describe-user-groups; --target-auth iam makes tokens by itself"},
+    [CAUSE_AUTH_NOT_MADE] = {"auth-no-token", REACH_AUTH,
+                             "no IAM token could be made for the login",
+                             "no credentials of AWS are set up here, or they ended",
+                             "'aws sts get-caller-identity' with the same --profile tells who this "
+                             "machine is"},
+    [CAUSE_AUTH_MADE] =
+        {"auth-iam", REACH_AUTH, "the server refuses the user with a fresh IAM token",
+         "a user whose authentication mode is not iam or that is in no group of this cache, an "
+         "identity without elasticache:Connect on cache and user, or a clock that is off by "
+         "minutes",
+         "describe-users and describe-user-groups; the policy of 'aws sts get-caller-identity'; "
+         "'date -u'; the region of the cache"},
     [CAUSE_AUTH_NONE] = {"auth-unwanted", REACH_AUTH,
                          "a password was given and the server has none",
                          "the cache was made without an AUTH token or user group",

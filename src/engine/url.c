@@ -253,6 +253,8 @@ void engine_url_clear(engine_url *u)
 {
     free(u->host);
     free(u->user);
+    free(u->asked);
+    engine_login_unref(u->login);
     secret_clear(&u->password);
     for (size_t i = 0; i < ENGINE_TLS_COUNT; i++)
         free(u->tls_parts[i]);
@@ -266,6 +268,8 @@ engine_url engine_url_copy(const engine_url *u)
     for (size_t i = 0; i < ENGINE_TLS_COUNT; i++)
         if (u->tls_parts[i]) copy.tls_parts[i] = mem_text(span_text(u->tls_parts[i]));
     if (u->user) copy.user = mem_text(span_text(u->user));
+    if (u->asked) copy.asked = mem_text(span_text(u->asked));
+    copy.login = engine_login_ref(u->login);
     if (u->password.at) secret_set(&copy.password, secret_span(&u->password));
     return copy;
 }

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/secret.h"
+#include "engine/login.h"
 
 #define ENGINE_PORT_DEFAULT 6379
 
@@ -30,6 +31,8 @@ typedef struct {
     char *tls_parts[ENGINE_TLS_COUNT]; /* NULL: not given */
     char *user;                        /* NULL: the default user */
     secret password;
+    engine_login *login; /* makes the password instead; NULL: nobody. Held by each copy */
+    char *asked;         /* how it was named when that is no URL of a server; else NULL */
 } engine_url;
 
 /* ERR_USAGE says which part is wrong, without repeating a password. */

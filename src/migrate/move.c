@@ -105,6 +105,28 @@ static bool file_whole(char **path, err *e)
     return true;
 }
 
+/* How it was asked for, and what a login needs to be made again without asking: see cli/cache.h. */
+static bool login_note(move *m, const char *name, const engine_url *u, err *e)
+{
+    const struct {
+        const char *key;
+        const char *value;
+    } rows[] = {{"asked", u->asked}, {"login", u->login ? u->login->kept : NULL}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(arena_clear) arena memory = {0};
+        const char *known = NULL;
+        char key[32];
+        (void)snprintf(key, sizeof key, "%s-%s", name, rows[i].key);
+        if (!journal_get(m->journal, key, &memory, &known, e)) return false;
+        bool same = !rows[i].value || (known && strcmp(known, rows[i].value) == 0);
+        if (!same && !note(m, key, rows[i].value, e)) return false;
+        /* A password took its place. */
+        bool over = known && i == 1 && !rows[i].value && u->password.at;
+        if (over && !m->options->dry_run && !journal_unset(m->journal, key, e)) return false;
+    }
+    return true;
+}
+
 /* The server as given now, or as the journal knows it. A URL may be given again (it carries the
  * password) but must name the same server. */
 static bool server_note(
@@ -125,10 +147,11 @@ static bool server_note(
     } else if (given->password.at) {
         secret_set(&ret->password, secret_span(&given->password));
     }
+    if (!given->host) ret->login = engine_login_ref(given->login);
     *ret_text = engine_url_show(ret);
     if (!tls_note(m, name, given, ret, e)) return false;
-    if (!known) return note(m, name, *ret_text, e);
-    if (strcmp(known, *ret_text) == 0) return true;
+    if (!known) return note(m, name, *ret_text, e) && login_note(m, name, ret, e);
+    if (strcmp(known, *ret_text) == 0) return login_note(m, name, ret, e);
     err_set(e, ERR_USAGE, "this work directory moves the %s '%s', not '%s'", name, known,
             *ret_text);
     return err_hint(e, "use another work directory for another move");

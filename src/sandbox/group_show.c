@@ -41,10 +41,15 @@ group_name group_name_of(
 }
 
 static json_t *
-endpoint(sandbox *s, const char *id, json_t *g, group_name_kind kind, const char *node_id)
+endpoint(sandbox *s, const char *id, json_t *g, group_name_kind kind, const json_t *node)
 {
-    return json_pack("{s:s,s:I}", "Address", group_name_of(s, id, g, kind, node_id).text, "Port",
-                     (json_int_t)number_of(g, "port"));
+    const char *plain[] = {[NAME_PRIMARY] = text_of(g, "primary_host"),
+                           [NAME_READER] = text_of(g, "reader_host"),
+                           [NAME_NODE] = text_of(node, "host")};
+    return json_pack("{s:s,s:I}", "Address",
+                     s->plain_endpoints ? plain[kind]
+                                        : group_name_of(s, id, g, kind, text_of(node, "id")).text,
+                     "Port", (json_int_t)number_of(g, "port"));
 }
 
 static bool is_up(const json_t *g)
@@ -64,8 +69,7 @@ static json_t *members_show(sandbox *s, const char *id, json_t *g)
                               GROUP_NODE, "PreferredAvailabilityZone", text_of(node, "zone"));
         if (is_up(g)) {
             text_set(m, "CurrentRole", flag_of(node, "is_primary") ? "primary" : "replica");
-            (void)json_object_set_new(m, "ReadEndpoint",
-                                      endpoint(s, id, g, NAME_NODE, text_of(node, "id")));
+            (void)json_object_set_new(m, "ReadEndpoint", endpoint(s, id, g, NAME_NODE, node));
         }
         (void)json_array_append_new(members, m);
     }
@@ -120,8 +124,8 @@ json_t *group_show(sandbox *s, const char *id, json_t *g)
     json_t *shard = json_pack("{s:s,s:s,s:o}", "NodeGroupId", GROUP_NODE, "Status",
                               text_of(g, "status"), "NodeGroupMembers", members_show(s, id, g));
     if (is_up(g)) {
-        (void)json_object_set_new(shard, "PrimaryEndpoint", endpoint(s, id, g, NAME_PRIMARY, ""));
-        (void)json_object_set_new(shard, "ReaderEndpoint", endpoint(s, id, g, NAME_READER, ""));
+        (void)json_object_set_new(shard, "PrimaryEndpoint", endpoint(s, id, g, NAME_PRIMARY, NULL));
+        (void)json_object_set_new(shard, "ReaderEndpoint", endpoint(s, id, g, NAME_READER, NULL));
     }
     (void)json_object_set_new(r, "NodeGroups", json_pack("[o]", shard));
     return r;
@@ -177,8 +181,7 @@ json_t *group_node_show(sandbox *s, const char *id, json_t *g, json_t *node, boo
                               "ParameterGroupStatus", applies ? "applying" : "in-sync",
                               "CustomerAvailabilityZone", text_of(node, "zone"));
     if (is_up(g)) {
-        (void)json_object_set_new(inner, "Endpoint",
-                                  endpoint(s, id, g, NAME_NODE, text_of(node, "id")));
+        (void)json_object_set_new(inner, "Endpoint", endpoint(s, id, g, NAME_NODE, node));
     }
     (void)json_object_set_new(r, "CacheNodes", json_pack("[o]", inner));
     return r;

@@ -219,7 +219,7 @@ static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
 
 bool sandbox_up(const sandbox_options *o, FILE *out, err *e)
 {
-    sandbox s = {.compress = o->compress, .style = o->style};
+    sandbox s = {.compress = o->compress, .style = o->style, .plain_endpoints = o->plain_endpoints};
     int lock = -1;
     assert(o->compress > 0);
     programs_find(o->engines, &s.programs);

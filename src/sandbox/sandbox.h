@@ -21,6 +21,7 @@ typedef struct {
     uint16_t dns_port;   /* the same for names */
     unsigned compress;   /* the service's minutes are divided by this */
     failover_style style;
+    bool plain_endpoints; /* the API tells addresses that follow the roles, no names */
 } sandbox_options;
 
 bool sandbox_up(const sandbox_options *o, FILE *out, err *e) MUST_CHECK;

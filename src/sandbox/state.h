@@ -36,6 +36,7 @@ typedef struct sandbox {
     bool dirty;
     unsigned compress;
     failover_style style;
+    bool plain_endpoints;
     char workdir[PATH_SIZE]; /* absolute */
     engine_programs programs;
     struct keeper *keeper;

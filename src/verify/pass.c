@@ -431,6 +431,7 @@ static bool exchange_send(pass *p, err *e)
     verify *v = p->v;
     batch *dump = &p->ring[STAGE_DUMP];
     batch *get = &p->ring[STAGE_GET];
+    if (!engine_renew(v->target.engine, e)) return false;
     window_next(dump, KEY_DUMP, p->window_keys);
     window_next(get, KEY_TODO, p->window_keys);
     p->turning = dump->to == dump->count && get->to == get->count;
@@ -626,7 +627,8 @@ static bool reverse_from(pass *p, uint64_t keys_all, err *e)
     while (p->scan_sent || scanned->count > 0 || asked->count > 0) {
         if (verify_stopped(v, e)) return false;
         uint64_t behind = p->cursor; /* of the batch that was asked for */
-        if (!pass_scan_read(p, &v->target, scanned, e) || !pass_scan_send(p, &v->target, e))
+        if (!pass_scan_read(p, &v->target, scanned, e) || !engine_renew(v->target.engine, e) ||
+            !pass_scan_send(p, &v->target, e))
             return false;
         if (!exists_read(p, asked, e)) return false;
         v->place.position = behind;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/cache.h"
 #include "cli/cli_internal.h"
 
 static err e;
@@ -696,11 +697,43 @@ static bool find_root(void)
 
 #define with_directory(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void what_is_kept_of_a_login_reads_back(void **state)
+{
+    (void)state;
+    static const cache_kept rows[] = {
+        {"us-east-1", "cart", false, ""},
+        {"eu-west-1", "my-cart", true, ""},
+        {"cn-north-1", "cart", false, "two words"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        cache_kept got = {0};
+        char *text = cache_kept_show(&rows[i]);
+        if (!cache_kept_read(text, &got, &e)) fail_msg("'%s': %s", text, e.text);
+        assert_string_equal(got.region, rows[i].region);
+        assert_string_equal(got.cache, rows[i].cache);
+        assert_string_equal(got.profile, rows[i].profile);
+        assert_int_equal(got.serverless, rows[i].serverless);
+        free(text);
+    }
+    static const char *const wrong[] = {"",
+                                        "iam",
+                                        "iam us-east-1",
+                                        "iam us-east-1 group",
+                                        "iam us-east-1 group ",
+                                        "ldap us-east-1 group cart",
+                                        "iam us-east-1 table cart"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        cache_kept got = {0};
+        if (cache_kept_read(wrong[i], &got, &e)) fail_msg("'%s'", wrong[i]);
+    }
+}
+
 int main(void)
 {
     if (getenv("CLI_TEST_CHILD")) return environment_child();
     if (!find_root()) return 1;
     const struct CMUnitTest tests[] = {
+        with_directory(what_is_kept_of_a_login_reads_back),
         with_directory(options_of_every_kind_are_read),
         with_directory(what_is_not_given_has_its_default),
         with_directory(a_wrong_command_line_is_refused_with_what_to_do),

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -406,6 +407,182 @@ static void an_endpoints_name_says_what_it_is(void **state)
     }
 }
 
+static void an_endpoints_name_with_tls_says_which_cache_it_is_of(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"master.cart.a1b2c3.use1.cache.amazonaws.com", "cart"},
+        {"primary.my-cart.a1b2c3.use1.cache.amazonaws.com.", "my-cart"},
+        {"replica.cart.a1b2c3.use1.cache.amazonaws.com", "cart"},
+        {"clustercfg.cart.a1b2c3.use1.cache.amazonaws.com", "cart"},
+        {"my-cart-001.my-cart.a1b2c3.use1.cache.amazonaws.com", "my-cart"},
+        {"my-cart-a1b2c3.serverless.use1.cache.amazonaws.com", "my-cart"},
+        {"cart-a1b2c3.public.serverless.use1.cache.amazonaws.com", "cart"},
+        {"cart.a1b2c3.ng.0001.use1.cache.amazonaws.com", NULL},
+        {"nohyphen.serverless.use1.cache.amazonaws.com", NULL},
+        {"cart.example", NULL},
+        {"/run/valkey.sock", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        span got = {0};
+        bool known = endpoint_cache(rows[i][0], &got);
+        if (known != (rows[i][1] != NULL) || (known && !span_is(got, rows[i][1])))
+            fail_msg("'%s': '%.*s'", rows[i][0], (int)got.size, (const char *)got.at);
+    }
+}
+
+/* --- logins ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    engine_login face;
+    unsigned made;
+    bool fails;
+    bool ended;
+} test_login;
+
+static bool
+test_login_make(engine_login *l, const char *user, int64_t deadline_ns, secret *ret, err *e)
+{
+    test_login *t = (test_login *)l;
+    char word[32];
+    assert_string_equal(user, "app");
+    assert_true(deadline_left_ms(deadline_ns) > 0);
+    if (t->fails) return err_set(e, ERR_AWS, "no credentials");
+    (void)snprintf(word, sizeof word, "word-%u", ++t->made);
+    secret_set(ret, span_text(word));
+    return true;
+}
+
+static void test_login_end(engine_login *l)
+{
+    ((test_login *)l)->ended = true;
+}
+
+/* Answers each command with +OK and hands all it got to a pipe. */
+static pid_t server_records(peer *p, int *ret_read)
+{
+    int ends[2];
+    char bytes[1000];
+    peer_listen(p);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    *ret_read = ends[0];
+    if (child > 0) {
+        (void)close(ends[1]);
+        return child;
+    }
+    p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
+    for (ssize_t got; (got = recv(p->fd, bytes, sizeof bytes, 0)) > 0;) {
+        if (write(ends[1], bytes, (size_t)got) != got ||
+            send(p->fd, "+OK\r\n", 5, MSG_NOSIGNAL) != 5)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+static void a_password_is_made_for_each_login_and_the_login_is_held(void **state)
+{
+    (void)state;
+    static const char wanted[] =
+        "*3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n$6\r\nword-1\r\n*1\r\n$4\r\nPING\r\n"
+        "*1\r\n$4\r\nTIME\r\n";
+    char got[sizeof wanted + 100] = "";
+    peer p;
+    int in = -1;
+    net_loop *loop = net_loop_new();
+    engine *s = NULL;
+    err e = {0};
+    arena memory = {0};
+    const reply *r = NULL;
+    test_login login = {.face = {.make = test_login_make,
+                                 .end = test_login_end,
+                                 .renew_ms = 3600 * 1000,
+                                 .kept = "test",
+                                 .advice = "ask the test",
+                                 .holders = 1}};
+    pid_t child = server_records(&p, &in);
+    engine_url u = {
+        .host = mem_text(span_text(p.path)), .port = 1, .user = mem_text(span_text("app"))};
+    u.login = &login.face;
+    engine_options o = {.url = &u, .side = SIDE_TARGET, .timeout_ms = 5000};
+    if (!engine_open(loop, &o, &s, &e)) fail_msg("%s", e.text);
+    engine_url copy = engine_url_copy(&u);
+    engine_url_clear(&u); /* the connection and the copy keep the login */
+    assert_false(engine_is_stale(s));
+    assert_true(engine_ask(s, &memory, &r, &e, "TIME"));
+    engine_free(s);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_false(login.ended);
+    engine_url_clear(&copy);
+    assert_true(login.ended);
+    size_t size = 0;
+    for (ssize_t more; (more = read(in, got + size, sizeof got - 1 - size)) > 0;)
+        size += (size_t)more;
+    assert_string_equal(got, wanted);
+    assert_true(size == strlen(wanted));
+    (void)close(in);
+    arena_clear(&memory);
+    peer_close(&p);
+    net_loop_free(loop);
+}
+
+static void an_old_login_is_renewed_and_goes_on_when_that_cannot_be(void **state)
+{
+    (void)state;
+    peer p;
+    int in = -1;
+    char got[600] = "";
+    net_loop *loop = net_loop_new();
+    engine *s = NULL;
+    err e = {0};
+    arena memory = {0};
+    const reply *r = NULL;
+    test_login login = {
+        .face = {.make = test_login_make, .end = test_login_end, .renew_ms = 0, .holders = 1}};
+    pid_t child = server_records(&p, &in);
+    engine_url u = {
+        .host = p.path, .port = 1, .user = (char *)(uintptr_t) "app", .login = &login.face};
+    engine_options o = {.url = &u, .side = SIDE_TARGET, .timeout_ms = 5000};
+    if (!engine_open(loop, &o, &s, &e)) fail_msg("%s", e.text);
+    assert_true(login.made >= 2); /* its PING was a renewal's turn already */
+    login.fails = true;
+    assert_true(engine_ask(s, &memory, &r, &e, "TIME"));
+    assert_int_equal(e.kind, ERR_NONE);
+    assert_false(engine_is_stale(s)); /* for a while */
+    engine_free(s);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(read(in, got, sizeof got - 1) > 0);
+    assert_non_null(strstr(got, "word-2"));
+    (void)close(in);
+    arena_clear(&memory);
+    peer_close(&p);
+    net_loop_free(loop);
+}
+
+static void a_login_that_nobody_makes_blames_no_server(void **state)
+{
+    (void)state;
+    peer p;
+    int in = -1;
+    net_loop *loop = net_loop_new();
+    engine *s = NULL;
+    err e = {0};
+    test_login login = {.face = {.make = test_login_make, .holders = 1, .advice = ""},
+                        .fails = true};
+    pid_t child = server_records(&p, &in);
+    engine_url u = {
+        .host = p.path, .port = 1, .user = (char *)(uintptr_t) "app", .login = &login.face};
+    engine_options o = {.url = &u, .side = SIDE_TARGET, .timeout_ms = 5000};
+    assert_false(engine_open(loop, &o, &s, &e));
+    assert_int_equal(e.kind, ERR_AWS);
+    assert_int_equal(e.side, SIDE_NONE);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(in);
+    peer_close(&p);
+    net_loop_free(loop);
+}
+
 static void each_cause_says_what_it_is_and_what_to_do(void **state)
 {
     (void)state;
@@ -436,6 +613,10 @@ int main(void)
         cmocka_unit_test(a_server_that_repeats_the_password_is_not_repeated),
         cmocka_unit_test(a_client_whose_server_left_is_not_usable),
         cmocka_unit_test(an_endpoints_name_says_what_it_is),
+        cmocka_unit_test(an_endpoints_name_with_tls_says_which_cache_it_is_of),
+        cmocka_unit_test(a_password_is_made_for_each_login_and_the_login_is_held),
+        cmocka_unit_test(an_old_login_is_renewed_and_goes_on_when_that_cannot_be),
+        cmocka_unit_test(a_login_that_nobody_makes_blames_no_server),
         cmocka_unit_test(each_cause_says_what_it_is_and_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
