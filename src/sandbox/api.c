@@ -16,7 +16,8 @@ static const api_operation operations[] = {
      "CacheParameterGroupName CacheSubnetGroupName SecurityGroupIds. Port "
      "TransitEncryptionEnabled TransitEncryptionMode AtRestEncryptionEnabled AuthToken "
      "UserGroupIds. Tags. AutoMinorVersionUpgrade PreferredMaintenanceWindow ClusterMode "
-     "PreferredCacheClusterAZs. SnapshotRetentionLimit SnapshotWindow NetworkType IpDiscovery",
+     "PreferredCacheClusterAZs. SnapshotRetentionLimit SnapshotWindow NetworkType IpDiscovery "
+     "SnapshotName SnapshotArns.",
      api_create_replication_group},
     {"elasticache", "DescribeReplicationGroups", "ReplicationGroupId" PAGES,
      api_describe_replication_groups},
@@ -26,8 +27,17 @@ static const api_operation operations[] = {
      "CacheParameterGroupName AutomaticFailoverEnabled MultiAZEnabled PrimaryClusterId "
      "PreferredMaintenanceWindow SnapshotRetentionLimit SnapshotWindow AutoMinorVersionUpgrade",
      api_modify_replication_group},
-    {"elasticache", "DeleteReplicationGroup", "ReplicationGroupId! RetainPrimaryCluster",
+    {"elasticache", "DeleteReplicationGroup",
+     "ReplicationGroupId! RetainPrimaryCluster FinalSnapshotIdentifier",
      api_delete_replication_group},
+    {"elasticache", "CreateSnapshot", "SnapshotName! ReplicationGroupId CacheClusterId Tags.",
+     api_create_snapshot},
+    {"elasticache", "DescribeSnapshots",
+     "SnapshotName ReplicationGroupId CacheClusterId SnapshotSource ShowNodeGroupConfig" PAGES,
+     api_describe_snapshots},
+    {"elasticache", "CopySnapshot", "SourceSnapshotName! TargetSnapshotName! TargetBucket Tags.",
+     api_copy_snapshot},
+    {"elasticache", "DeleteSnapshot", "SnapshotName!", api_delete_snapshot},
     {"elasticache", "TestFailover", "ReplicationGroupId! NodeGroupId!", api_test_failover},
     {"elasticache", "IncreaseReplicaCount", "ReplicationGroupId! NewReplicaCount ApplyImmediately!",
      api_increase_replicas},
@@ -164,11 +174,16 @@ bool call_identifier(const api_call *c, const char *name, size_t max, char ret[6
 
 bool call_page(const api_call *c, const char *name, json_t *all, json_t **ret)
 {
-    int64_t page_max = PAGE_DEFAULT;
+    return call_page_of(c, name, all, PAGE_DEFAULT, ret);
+}
+
+bool call_page_of(const api_call *c, const char *name, json_t *all, int64_t most, json_t **ret)
+{
+    int64_t page_max = most;
     int64_t first = 0;
     const char *marker = call_text(c, "Marker");
     json_t *page = NULL;
-    if (!call_number(c, "MaxRecords", PAGE_MIN, PAGE_DEFAULT, &page_max)) goto failed;
+    if (!call_number(c, "MaxRecords", PAGE_MIN, most, &page_max)) goto failed;
     if (marker && (!span_to_i64(span_text(marker), &first) || first < 0 ||
                    first > (int64_t)json_array_size(all))) {
         (void)api_fail(c->e, "InvalidParameterValue", "The marker is not one of this call.");

@@ -53,6 +53,9 @@ bool call_identifier(const api_call *c, const char *name, size_t max, char ret[6
 /* Cuts the page that MaxRecords and Marker ask for out of `all`, and puts it into {name: page,
  * Marker}. Takes `all` over. */
 bool call_page(const api_call *c, const char *name, json_t *all, json_t **ret) MUST_CHECK;
+/* The same for an operation whose pages have another size. */
+bool call_page_of(const api_call *c, const char *name, json_t *all, int64_t most, json_t **ret)
+    MUST_CHECK;
 /* Takes over Tags of the call for a new resource. */
 bool call_tags(const api_call *c, json_t *arn) MUST_CHECK;
 void tags_forget(sandbox *s, json_t *arn); /* frees arn */
@@ -68,4 +71,5 @@ api_handler api_create_replication_group, api_describe_replication_groups,
     api_create_subnet_group, api_describe_subnet_groups, api_delete_subnet_group,
     api_modify_subnet_group, api_describe_events, api_add_tags, api_list_tags, api_remove_tags,
     api_create_user, api_describe_users, api_modify_user, api_delete_user, api_create_user_group,
-    api_describe_user_groups, api_modify_user_group, api_delete_user_group, api_get_caller_identity;
+    api_describe_user_groups, api_modify_user_group, api_delete_user_group, api_get_caller_identity,
+    api_create_snapshot, api_describe_snapshots, api_copy_snapshot, api_delete_snapshot;

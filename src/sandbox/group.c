@@ -3,6 +3,7 @@
 
 #include "sandbox/parameters.h"
 #include "sandbox/programs.h"
+#include "sandbox/snapshot.h"
 
 #define NODES_MAX 300 /* per region: auth-and-network section 8 */
 #define NODE_TYPE_DEFAULT "cache.t4g.micro"
@@ -111,13 +112,17 @@ typedef struct {
     bool at_rest;
     bool auto_minor;
     int64_t retention;
+    json_t *seed;     /* NULL: it begins empty */
+    json_t *snapshot; /* of the seed; what the call does not say is as there */
 } wanted;
 
 /* The version asked for, or the newest that an engine is here for. */
 static bool engine_take(api_call *c, wanted *w)
 {
     const char *asked = call_text(c, "EngineVersion");
-    w->engine = call_text(c, "Engine") ? call_text(c, "Engine") : "redis";
+    if (!asked) asked = w->version; /* of a snapshot */
+    if (call_text(c, "Engine")) w->engine = call_text(c, "Engine");
+    if (!w->engine) w->engine = "redis";
     if (strcmp(w->engine, "redis") != 0 && strcmp(w->engine, "valkey") != 0) {
         return api_fail(c->e, "InvalidParameterValue", "The engine %s is not redis or valkey.",
                         span_show(span_text(w->engine)).text);
@@ -173,6 +178,7 @@ static bool count_take(api_call *c, wanted *w)
 static bool places_take(api_call *c, wanted *w)
 {
     w->node_type = call_text(c, "CacheNodeType");
+    if (!w->node_type && w->snapshot) w->node_type = text_of(w->snapshot, "node_type");
     if (!w->node_type) w->node_type = NODE_TYPE_DEFAULT;
     if (!parameters_of_node_type(w->node_type, "node_type")[0]) {
         return api_fail(c->e, "InvalidParameterValue", "Invalid Cache Node Type: %s.",
@@ -256,28 +262,58 @@ static json_t *group_make(api_call *c, const wanted *w)
     return g;
 }
 
+/* A group from a snapshot is as the snapshot's was, where the call says nothing; its engine may be
+ * newer, and Valkey where it was Redis. */
+static bool snapshot_take(api_call *c, wanted *w)
+{
+    if (!seed_take(c, &w->seed)) return false;
+    const char *name = text_of(w->seed, "snapshot");
+    if (!*name) return true;
+    w->snapshot = json_object_get(state_part(c->s, "snapshots"), name);
+    const char *was = text_of(w->snapshot, "engine");
+    const char *product = call_text(c, "Engine");
+    const char *version = call_text(c, "EngineVersion");
+    if (product && strcmp(product, "redis") == 0 && strcmp(was, "valkey") == 0) {
+        return api_fail(c->e, "InvalidParameterCombination",
+                        "A snapshot of valkey cannot be restored to redis.");
+    }
+    if (version && strverscmp(version, text_of(w->snapshot, "version")) < 0) {
+        return api_fail(c->e, "InvalidParameterCombination",
+                        "A snapshot of version %s cannot be restored to the older version %s.",
+                        text_of(w->snapshot, "version"), span_show(span_text(version)).text);
+    }
+    w->engine = was;
+    if (!version && (!product || strcmp(product, was) == 0))
+        w->version = text_of(w->snapshot, "version");
+    return true;
+}
+
+static bool wanted_take(api_call *c, wanted *w, json_t *users)
+{
+    if (!call_identifier(c, "ReplicationGroupId", 40, w->id)) return false;
+    if (group_find(c->s, w->id)) {
+        return api_fail(c->e, "ReplicationGroupAlreadyExists",
+                        "Replication group %s already exists.", w->id);
+    }
+    return snapshot_take(c, w) && engine_take(c, w) && flags_take(c, w) && count_take(c, w) &&
+           places_take(c, w) && user_groups_take(c, "UserGroupIds", users) &&
+           call_tags(c, state_arn(c->s, "replicationgroup", w->id));
+}
+
 bool api_create_replication_group(api_call *c, json_t **ret)
 {
     wanted w = {0};
-    if (!call_identifier(c, "ReplicationGroupId", 40, w.id) || !engine_take(c, &w) ||
-        !flags_take(c, &w) || !count_take(c, &w) || !places_take(c, &w))
-        return false;
-    if (group_find(c->s, w.id)) {
-        return api_fail(c->e, "ReplicationGroupAlreadyExists",
-                        "Replication group %s already exists.", w.id);
-    }
     json_t *users = json_array();
-    if (!user_groups_take(c, "UserGroupIds", users) ||
-        !call_tags(c, state_arn(c->s, "replicationgroup", w.id))) {
-        json_decref(users);
-        return false;
-    }
-    json_t *g = group_make(c, &w);
+    bool taken = wanted_take(c, &w, users);
+    json_t *g = taken ? group_make(c, &w) : NULL;
     if (!g) {
         json_decref(users);
-        return api_fail(c->e, "InvalidParameterValue", "A text of the call is not UTF-8.");
+        json_decref(w.seed);
+        return taken ? api_fail(c->e, "InvalidParameterValue", "A text of the call is not UTF-8.")
+                     : false;
     }
     (void)json_object_set_new(g, "user_groups", users);
+    if (w.seed) (void)json_object_set_new(g, "seed", w.seed);
     (void)json_object_set_new(state_part(c->s, "groups"), w.id, g);
     group_task(c->s, g, "create", "creating");
     return group_answer(c->s, w.id, g, ret);
@@ -480,11 +516,21 @@ bool api_delete_replication_group(api_call *c, json_t **ret)
     if (!group_of_call(c, false, &id, &g) || !call_flag(c, "RetainPrimaryCluster", false, &retain))
         return false;
     if (retain) return call_lacks(c, "RetainPrimaryCluster");
+    const char *last = call_text(c, "FinalSnapshotIdentifier");
+    char name[64];
     const char *status = text_of(g, "status");
     if (strcmp(status, "available") != 0 && strcmp(status, "create-failed") != 0) {
         return api_fail(c->e, "InvalidReplicationGroupState",
                         "Replication group %s is not in a deletable state: it is %s.", id, status);
     }
-    group_task(c->s, g, "delete", "deleting");
+    if (last) {
+        if (!snapshot_name_take(c, "FinalSnapshotIdentifier", name)) return false;
+        if (strcmp(status, "available") != 0) {
+            return api_fail(c->e, "InvalidReplicationGroupState",
+                            "Replication group %s has nothing to be saved: it is %s.", id, status);
+        }
+        snapshot_begin(c->s, name, id, g, NULL);
+    }
+    group_task(c->s, g, last ? "save-and-delete" : "delete", "deleting");
     return group_answer(c->s, id, g, ret);
 }

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "sandbox/snapshot.h"
 
 #define STEPS_MAX 7
 #define REPLICA_WRITE_TURNS 5 /* how often replicas are asked for writes they refused */
@@ -147,6 +148,7 @@ static step reboot_do(keeper *k, const char *id, json_t *g, err *e)
     for (size_t i = 0; each_node(g, i, &node); i++) {
         if (!is_rebooting(node)) continue;
         node_end(k, text_of(node, "id"), false); /* a reboot empties the node */
+        node_empty(text_of(node, "id"));
         if (!node_start(k, id, g, node, e)) return STEP_BAD;
         state_event(k->s, "cache-cluster", text_of(node, "id"), "Cache node %s restarted",
                     GROUP_NODE);
@@ -172,9 +174,17 @@ static const struct task {
         keeper_step *run;
     } steps[STEPS_MAX];
 } tasks[] = {
-    {"create", {{0, nodes_start}, {0, nodes_ready}, {360, create_end}}},
+    {"create",
+     {{0, seed_fetch}, {0, nodes_start}, {0, nodes_ready}, {0, seed_check}, {360, create_end}}},
+    {"snapshot", {{0, snapshot_save}, {0, snapshot_wait}, {120, snapshot_end}}},
     {"modify", {{0, settings_apply}, {120, modify_end}}},
     {"delete", {{0, nodes_end}, {120, delete_end}}},
+    {"save-and-delete",
+     {{0, snapshot_save},
+      {0, snapshot_wait},
+      {120, snapshot_end},
+      {0, nodes_end},
+      {120, delete_end}}},
     {"grow", {{0, nodes_start}, {0, nodes_ready}, {300, grow_end}}},
     {"shrink", {{60, shrink_end}}},
     {"reboot", {{0, reboot_do}, {30, reboot_end}}},
@@ -203,10 +213,21 @@ static const struct task *task_find(const char *kind)
 static void task_failed(keeper *k, const char *id, json_t *g, const err *e)
 {
     bool creates = strcmp(text_of(g, "status"), "creating") == 0;
+    const char *primary = text_of(group_primary(g), "id");
+    char reason[256] = "";
     log_warn("sandbox: %s: %s", id, e->text);
     state_event(k->s, "replication-group", id, "The change of replication group %s failed: %s", id,
                 e->text);
     text_set(g, "status", creates ? "create-failed" : "available");
+    if (creates && json_object_get(g, "seed")) {
+        seed_reason(primary, reason);
+        state_event(k->s, "cache-cluster", primary, "Failed to restore cache cluster %s: %s",
+                    primary, reason[0] ? reason : e->text);
+        json_t *node = NULL;
+        for (size_t i = 0; each_node(g, i, &node); i++)
+            node_kill(k, text_of(node, "id")); /* replicas of nothing */
+        nodes_status(g, "restore-failed");
+    }
     (void)json_object_del(g, "task");
 }
 
@@ -285,7 +306,10 @@ static void ended_turn(keeper *k)
         bool moves = flag_of(node, "is_primary") && flag_of(g, "auto_failover");
         if (moves) {
             group_task(k->s, g, "crash", "modifying");
-        } else if (!node_start(k, id, g, node, &e)) {
+            continue;
+        }
+        node_empty(node_id);
+        if (!node_start(k, id, g, node, &e)) {
             log_warn("sandbox: %s: %s", node_id, e.text);
         }
     }
@@ -298,6 +322,7 @@ void keeper_turn(keeper *k)
     void *next = NULL;
     int64_t now = clock_wall_ms();
     ended_turn(k);
+    snapshots_turn(k, now);
     k->turns++;
     json_object_foreach_safe(state_part(k->s, "groups"), next, id, g)
     {

@@ -123,6 +123,13 @@ void node_end(keeper *k, const char *node_id, bool save)
     node_kill(k, node_id);
 }
 
+void node_empty(const char *node_id)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "nodes/%s/dump.rdb", node_id);
+    (void)unlink(path); /* or it has none */
+}
+
 void node_forget(keeper *k, const char *node_id)
 {
     char folder[PATH_SIZE];

@@ -36,6 +36,8 @@ bool node_start(keeper *k, const char *group_id, json_t *g, json_t *node, err *e
 void node_end(keeper *k, const char *node_id, bool save);
 void node_kill(keeper *k, const char *node_id);
 void node_freeze(keeper *k, const char *node_id);
+/* What it would load when it starts. */
+void node_empty(const char *node_id);
 /* Removes what it had on disk. */
 void node_forget(keeper *k, const char *node_id);
 /* One command; the hidden ones under their plain names. ERR_REFUSED: the engine said no. */

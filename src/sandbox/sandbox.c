@@ -196,6 +196,7 @@ static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
     servers v = {0};
     keeper_init(k, s);
     (void)mkdir("nodes", 0700); /* or is there */
+    (void)mkdir("snapshots", 0700);
     store_identity who = {.region = state_text(s, "region"), .account = state_text(s, "account")};
     bool done = certificate_authority(s, e) && store_open("s3", &who, &s->store, e) &&
                 servers_start(s, o, &v, e) && state_save(s, e);

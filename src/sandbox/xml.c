@@ -23,6 +23,8 @@ static const struct {
     {"CacheSubnetGroups", "CacheSubnetGroup"},
     {"Subnets", "Subnet"},
     {"Events", "Event"},
+    {"Snapshots", "Snapshot"},
+    {"NodeSnapshots", "NodeSnapshot"},
     {"TagList", "Tag"},
 };
 

@@ -149,7 +149,6 @@ bool list_objects_2(struct store_call *c)
     const char *start = target_parameter_of(&c->t, "start-after");
     const char *owners = target_parameter_of(&c->t, "fetch-owner");
     const char *type = target_parameter_of(&c->t, "list-type");
-    CLEANUP(buf_clear) buf next = buf_of(4 * TARGET_KEY_MAX);
     if (strcmp(type, "2") != 0) return store_fail(c, "InvalidArgument", "Invalid list-type");
     if (token && !*token)
         return store_fail(c, "InvalidArgument", "The continuation token provided is incorrect");

@@ -76,9 +76,9 @@ def test_a_wrong_secret_and_an_unknown_key_are_refused(sandbox):
 
 def test_what_it_does_not_have_answers_not_implemented_with_its_name(sandbox):
     api = sandbox.client()
-    refused(api.describe_snapshots, "NotImplemented", "DescribeSnapshots")
+    refused(api.describe_global_replication_groups, "NotImplemented", "DescribeGlobalReplicationGroups")
     refused(lambda: api.create_replication_group(ReplicationGroupId="x", ReplicationGroupDescription="x",
-                                                 SnapshotArns=["arn:aws:s3:::b/k"]), "NotImplemented", "SnapshotArns")
+                                                 KmsKeyId="k"), "NotImplemented", "KmsKeyId")
     refused(lambda: api.create_replication_group(ReplicationGroupId="x", ReplicationGroupDescription="x",
                                                  NumNodeGroups=2), "NotImplemented", "cluster mode")
 
