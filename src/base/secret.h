@@ -24,3 +24,7 @@ bool secret_in_url(const char *url);
  * (percent signs decoded) goes into `ret`, what is left behind the shorter text is wiped. Without a
  * password in it nothing changes. ERR_LIMIT when it is too long; then it is wiped all the same. */
 bool secret_cut_url(char *url, secret *ret, err *e) MUST_CHECK;
+
+/* A password alone in a file, without one line end behind it. ERR_USAGE: it is not there, empty, or
+ * others may read it. */
+bool secret_read_file(const char *path, secret *ret, err *e) MUST_CHECK;

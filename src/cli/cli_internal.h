@@ -20,6 +20,7 @@ enum command_id {
     CMD_ABORT,
     CMD_FINISH,
     CMD_VERIFY,
+    CMD_PROVISION,
     CMD_RDB_INFO,
     CMD_RDB_KEYS,
     CMD_SANDBOX_UP,
@@ -96,7 +97,7 @@ struct option_row {
     uint64_t in_other_help; /* of these commands: another row names it, for the screen is small */
 };
 
-#define OPTION_ROW_COUNT 94
+#define OPTION_ROW_COUNT 101
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -216,7 +217,7 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 cli_command cmd_audit, cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
     cmd_migrate_throttle, cmd_migrate_quarantine, cmd_migrate_cutover, cmd_migrate_abort,
     cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys, cmd_audit_network, cmd_sandbox_up,
-    cmd_sandbox_status, cmd_sandbox_down, cmd_sandbox_engines, cmd_drill;
+    cmd_sandbox_status, cmd_sandbox_down, cmd_sandbox_engines, cmd_drill, cmd_provision;
 migrate_verify_run cmd_verify_for_move;
 /* By --json, --md and --html FILE. */
 bool report_show(const struct cli_options *o, const report *r, err *e) MUST_CHECK;

@@ -125,6 +125,13 @@ const struct command cli_commands[CMD_COUNT] = {
                     "Finds keys that are missing, extra, or different in value or TTL. Differences "
                     "that writes under way explain are looked at again. Exit 1 when some remain.",
                     READS_SOURCE | READS_TARGET | TOUCHES_WORKDIR, false, cmd_verify, NULL, 0},
+    [CMD_PROVISION] =
+        {"provision", "--plan FILE [--dry-run] [--as FORM] [--destroy]",
+         "make the cache of a plan at ElastiCache, and check it",
+         "Makes parameter group, subnet group, users and replication group, or changes them to the "
+         "plan; what it did not make it never touches. It can be stopped at any moment and run "
+         "again. Then checks what stands there. Exit 1 when a check fails. See docs/provision.md.",
+         READS_TARGET, false, cmd_provision, NULL, 0},
     [CMD_RDB_INFO] = {"rdb info", "FILE [--json]", "what is in an RDB file",
                       "Header, keys and bytes by database, type and encoding, largest keys, "
                       "expiries, and which engines load it. '-' reads standard input. A file that "

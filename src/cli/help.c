@@ -78,8 +78,8 @@ static void exit_lines(FILE *out)
 /* The overview must fit a screen: the rest of these groups is in the help of the group. */
 static bool listed_by_group(size_t id)
 {
-    static const enum command_id rows[] = {CMD_RDB_KEYS, CMD_SANDBOX_STATUS, CMD_SANDBOX_DOWN,
-                                           CMD_SANDBOX_ENGINES};
+    static const enum command_id rows[] = {CMD_RESUME, CMD_RDB_KEYS, CMD_SANDBOX_STATUS,
+                                           CMD_SANDBOX_DOWN, CMD_SANDBOX_ENGINES};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (rows[i] == id) return true;
     return false;
@@ -92,10 +92,9 @@ void help_overview(FILE *out)
                 out);
     for (size_t i = 0; i < CMD_COUNT; i++)
         if (!cli_commands[i].hidden && !listed_by_group(i)) command_line(out, &cli_commands[i]);
-    (void)fputs(
-        "\n'COMMAND --help' explains one; 'handover rdb' and 'handover sandbox' list more.\n"
-        "Passwords never stand on the command line; they come from\n",
-        out);
+    (void)fputs("\n'COMMAND --help' explains one; 'handover migrate', 'rdb', 'sandbox' list more.\n"
+                "Passwords never stand on the command line; they come from\n",
+                out);
     for (size_t i = 0; i < SECRET_VARIABLE_COUNT; i++) {
         const struct secret_variable *v = &cli_secret_variables[i];
         (void)fprintf(out, "  %-26s %s\n", v->name, v->help);

@@ -72,10 +72,23 @@ bool api_add_tags(api_call *c, json_t **ret)
     return tags_answer(list, ret);
 }
 
+/* API_ListTagsForResource: "If the cluster is not in the available state, ListTagsForResource
+ * returns an error." */
+static bool tags_are_told(api_call *c)
+{
+    static const char part[] = ":replicationgroup:";
+    const char *at = strstr(call_text(c, "ResourceName"), part);
+    json_t *g = at ? json_object_get(state_part(c->s, "groups"), at + sizeof part - 1) : NULL;
+    if (!g || strcmp(text_of(g, "status"), "available") == 0) return true;
+    return api_fail(c->e, "InvalidReplicationGroupState",
+                    "The replication group is not in the available state: it is %s.",
+                    text_of(g, "status"));
+}
+
 bool api_list_tags(api_call *c, json_t **ret)
 {
     json_t *list = NULL;
-    return resource_find(c, &list) && tags_answer(list, ret);
+    return resource_find(c, &list) && tags_are_told(c) && tags_answer(list, ret);
 }
 
 bool api_remove_tags(api_call *c, json_t **ret)

@@ -594,9 +594,13 @@ static void the_tables_hold_together(void **state)
         const char *operand = cli_commands[i].operand ? "FILE" : "";
         bool taken = parse((enum command_id)i, operand);
         bool target = !taken && strstr(e.text, "'--target' is missing");
-        assert_true(taken || target || strstr(e.text, "'--workdir' is missing"));
+        bool plan = !taken && strstr(e.text, "'--plan' is missing");
+        assert_true(taken || target || plan || strstr(e.text, "'--workdir' is missing"));
         bool both = cli_commands[i].operand != NULL;
-        const char *needs = target ? "--target a:1" : both ? "FILE --workdir w" : "--workdir w";
+        const char *needs = target ? "--target a:1"
+                            : plan ? "--plan p"
+                            : both ? "FILE --workdir w"
+                                   : "--workdir w";
         if (!taken) must_parse((enum command_id)i, needs);
         if (!cli_commands[i].operand) continue;
         assert_false(parse((enum command_id)i, "")); /* one is needed */
