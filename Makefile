@@ -4,13 +4,13 @@ MAKEFLAGS += --no-print-directory
 python := /usr/bin/python3
 seconds ?= 60
 
-.PHONY: all deb tarball packages twice setup setup-deb setup-tree setup-run setup-test setup-lint engines engines-all demo test bench interop matrix fuzz soak big fmt lint docs clean help
+.PHONY: all deb tarball packages twice setup setup-deb setup-tree setup-run setup-test setup-lint engines engines-all demo test bench interop drill-table matrix fuzz soak big fmt lint docs clean help
 
 all: setup build/build.ninja ## build/handover
 	@ninja -C build $(if $(V),-v,--quiet)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 setup:
 	@tools/setup.sh build
@@ -46,6 +46,10 @@ bench: setup-run all engines ## all figures of docs/performance.md; tables and b
 interop: setup-test all engines ## clients from npm, Debian, PyPI, Maven and Go, recognised as the table says
 	@tests/interop/install.sh debian npm pypi moto maven go
 	@$(python) -m pytest -p no:cacheprovider -q --tb=short tests/interop
+
+drill-table: setup-test all engines ## docs/clients-at-failover.md: what client libraries do at a failover (root)
+	@tests/interop/install.sh debian npm pypi maven go drill
+	@$(python) tests/interop/drill/table.py
 
 fuzz: setup-lint ## every fuzz target for `seconds` (60), or for `executions` inputs each
 	@tools/fuzz.sh $(if $(executions),$(executions)x,$(seconds))

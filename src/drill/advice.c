@@ -36,9 +36,10 @@ const char *advice_for(const drill_client *c, arena *memory)
     if (c->ended) return "it ended: start it again, and catch what its library throws";
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (c->failures[rows[i].met]) return rows[i].advice;
-    if (c->lost)
+    if (c->lost) {
         return "its connection stayed on the old node: give connections an age limit of minutes, "
                "or "
                "restart it when an endpoint's name changes";
+    }
     return "set a time limit on answers (1 to 5 s): it waits for one that never comes";
 }

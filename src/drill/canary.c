@@ -160,9 +160,11 @@ static bool write_once(client *c, engine *s, uint64_t *n, err *e)
     net_conn *conn = engine_conn(s);
     uint64_t first = *n + 1;
     assert(count <= REPLIES_MAX);
-    for (size_t i = 0; i < c->kind->batch; i++)
+    if (!engine_renew(s, e)) return false;
+    for (size_t i = 0; i < c->kind->batch; i++) {
         if (!c->kind->write(net_conn_out(conn), c, ++*n))
             return err_set(e, ERR_LIMIT, "the connection takes no more");
+    }
     ledger_attempt(&c->book, *n);
     bool whole = answers_read(c, conn, &memory, count, all, e);
     bool good = answers_note(c, first, all);

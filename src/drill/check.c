@@ -51,9 +51,10 @@ bool check_all(engine *s, const client *c, uint64_t *ret_lost, ledger_write *ret
         const ledger_write *w = c->book.writes + from;
         size_t count = size_min(BATCH, c->book.count - from);
         out.size = 0;
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             if (!exists_add(&out, c, w[i].n))
                 return err_set(e, ERR_LIMIT, "keys that are too long");
+        }
         if (!ask(s, &memory, &out, count, all, e)) return false;
         for (size_t i = 0; i < count; i++) {
             if (all[i]->integer == 1) continue;

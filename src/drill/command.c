@@ -114,10 +114,11 @@ static void line_take(client *c, const drill_line *l)
 {
     switch (l->kind) {
     case LINE_OK:
-        if (l->n > 0 && l->n <= LEDGER_WRITES_MAX)
+        if (l->n > 0 && l->n <= LEDGER_WRITES_MAX) {
             ledger_acknowledge(&c->book, l->n);
-        else
+        } else {
             ledger_fail(&c->book, FAILURE_OTHER, span_text("a number that is none of a write"));
+        }
         break;
     case LINE_ERROR:
         ledger_fail(&c->book, drill_failure_of(l->text), l->text);
@@ -182,10 +183,11 @@ void commands_end(client *all, size_t count)
     do {
         left = 0;
         for (size_t i = 0; i < count; i++) {
-            if (all[i].pid > 0 && waitpid(all[i].pid, NULL, WNOHANG) == 0)
+            if (all[i].pid > 0 && waitpid(all[i].pid, NULL, WNOHANG) == 0) {
                 left++;
-            else if (all[i].pid > 0)
+            } else if (all[i].pid > 0) {
                 all[i].pid = -all[i].pid; /* reaped: only its group is left */
+            }
         }
         if (left > 0) (void)usleep(POLL_US);
     } while (left > 0 && deadline_left_ms(deadline) > 0);

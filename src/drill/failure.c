@@ -24,6 +24,7 @@ static const struct {
     {FAILURE_AUTH, {"NOAUTH", NULL}},
     {FAILURE_AUTH, {"WRONGPASS", NULL}},
     {FAILURE_AUTH, {"NOPERM", NULL}},
+    {FAILURE_GAVE_UP, {"max retries", NULL}},
     {FAILURE_NAME, {"ENOTFOUND", NULL}},
     {FAILURE_NAME, {"EAI_AGAIN", NULL}},
     {FAILURE_NAME, {"UnknownHost", NULL}},
@@ -31,11 +32,13 @@ static const struct {
     {FAILURE_NAME, {"name resolution", NULL}},
     {FAILURE_NAME, {"Name or service not known", NULL}},
     {FAILURE_REFUSED, {"refused", NULL}},
+    {FAILURE_REFUSED, {"failed to connect to any host", NULL}}, /* Jedis */
     {FAILURE_TLS, {"certificate", NULL}},
     {FAILURE_TLS, {"handshake", NULL}},
     {FAILURE_TIMEOUT, {"timed out", NULL}},
     {FAILURE_TIMEOUT, {"timeout", NULL}},
     {FAILURE_TIMEOUT, {"no answer in", NULL}},
+    {FAILURE_TIMEOUT, {"deadline exceeded", NULL}},
     {FAILURE_TIMEOUT, {"temporarily unavailable", NULL}}, /* EAGAIN of a socket with a time limit */
     {FAILURE_RESET, {"reset", NULL}},
     {FAILURE_RESET, {"broken pipe", NULL}},
@@ -46,6 +49,8 @@ static const struct {
     {FAILURE_RESET, {"went away", NULL}},
     {FAILURE_RESET, {"connection lost", NULL}},
     {FAILURE_RESET, {"read error on connection", NULL}},
+    {FAILURE_RESET, {"error on read socket", NULL}},
+    {FAILURE_RESET, {"unable to write command", NULL}},
 };
 
 static bool holds(span text, const char *word)
@@ -74,7 +79,7 @@ const char *drill_failure_name(drill_failure f)
         [FAILURE_AUTH] = "not let in",       [FAILURE_REFUSED] = "refused",
         [FAILURE_TIMEOUT] = "timeout",       [FAILURE_RESET] = "reset",
         [FAILURE_NAME] = "name unknown",     [FAILURE_TLS] = "TLS",
-        [FAILURE_OTHER] = "other",
+        [FAILURE_GAVE_UP] = "gave up",       [FAILURE_OTHER] = "other",
     };
     return names[f];
 }

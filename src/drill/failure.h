@@ -22,6 +22,7 @@ typedef enum {
     FAILURE_RESET,
     FAILURE_NAME,
     FAILURE_TLS,
+    FAILURE_GAVE_UP, /* the library, after attempts of its own */
     FAILURE_OTHER,
     FAILURE_COUNT
 } drill_failure;

@@ -8,6 +8,7 @@
 
 #define CANARY_FIRST_MS 10000
 #define COMMAND_FIRST_MS 60000 /* some need a while to start */
+#define LOGIN_MS 20000
 #define POLL_MS 20
 #define READ_MS 100
 #define FRESH_NS (3 * NS_PER_S) /* who wrote so lately still writes */
@@ -20,10 +21,8 @@ static void *commands_watch(void *context)
     return NULL;
 }
 
-static bool password_write(run *x, err *e)
+static bool password_keep(run *x, span password, err *e)
 {
-    span password = secret_span(&x->o->url->password);
-    if (password.size == 0) return true;
     (void)snprintf(x->folder, sizeof x->folder, "/tmp/handover-drill-XXXXXX");
     if (!mkdtemp(x->folder)) {
         x->folder[0] = '\0';
@@ -35,6 +34,18 @@ static bool password_write(run *x, err *e)
     bool wrote = fwrite(password.at, 1, password.size, f) == password.size;
     if (fclose(f) != 0 || !wrote) return err_sys(e, errno, "write '%s'", x->password_file);
     return true;
+}
+
+/* For the commands; a login makes one that is good for some minutes. */
+static bool password_write(run *x, err *e)
+{
+    const engine_url *u = x->o->url;
+    if (!u->login) return u->password.size == 0 || password_keep(x, secret_span(&u->password), e);
+    secret made = {0};
+    bool good = u->login->make(u->login, u->user, deadline_in_ms(LOGIN_MS), &made, e) &&
+                password_keep(x, secret_span(&made), e);
+    secret_clear(&made);
+    return good;
 }
 
 static void clients_make(run *x)
@@ -49,10 +60,11 @@ static void clients_make(run *x)
         *c = (client){.url = x->o->url, .stop = &x->stop, .out = -1, .errors = -1};
         c->prefix = arena_printf(&x->memory, DRILL_PREFIX "%08x:%zu:", mark, i);
         ledger_init(&c->book);
-        if (i < x->canary_count)
+        if (i < x->canary_count) {
             canary_of(i, c);
-        else
+        } else {
             c->command = x->o->commands[i - x->canary_count];
+        }
     }
 }
 
@@ -128,10 +140,11 @@ bool fleet_is_back(run *x, bool *ret, err *e)
         if (c->kind && canary_is_witness(c)) continue; /* and it may never */
         bool any =
             ledger_last(&c->book, &w) && w.at_ns > x->moved_ns && clock_ns() - w.at_ns < FRESH_NS;
-        if (!any)
+        if (!any) {
             *ret = false;
-        else if (!check_one(x->now, c, w.n, ret, e))
+        } else if (!check_one(x->now, c, w.n, ret, e)) {
             return false;
+        }
     }
     return true;
 }
@@ -162,10 +175,13 @@ void fleet_end(run *x)
     x->folder[0] = x->password_file[0] = '\0';
 }
 
-/* Text of outside, as it can be shown. */
+/* Text of outside, as it can be shown: no control character reaches a terminal. */
 static const char *shown_text(run *x, const char *text)
 {
-    return arena_text(&x->r->memory, span_text(span_show(span_text(text)).text));
+    char *copy = arena_text(&x->r->memory, span_text(text));
+    for (char *at = copy; *at; at++)
+        if (*at < ' ' || *at == 0x7f) *at = '?'; /* also what is no ASCII: it may be cut */
+    return copy;
 }
 
 static bool client_judge(run *x, const client *c, drill_client *out, err *e)

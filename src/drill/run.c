@@ -171,10 +171,11 @@ static bool follow(run *x, err *e)
         if (x->now && !moved) log_info("drill: the endpoint leads to '%s'", x->r->new_primary);
         moved |= x->now != NULL;
         if (x->now && !fleet_is_back(x, &back, &lost)) log_debug("drill: %s", lost.text);
-        if (!back)
+        if (!back) {
             back_ns = 0;
-        else if (back_ns == 0)
+        } else if (back_ns == 0) {
             back_ns = clock_ns();
+        }
         if (back && clock_ns() - back_ns >= SETTLED_NS) return true;
         turn_rest();
     }
@@ -270,10 +271,11 @@ bool drill_run(const drill_options *o, drill_result *ret, err *e)
     engine_free(x.now);
     net_loop_free(x.loop);
     arena_clear(&x.memory);
-    if (done)
+    if (done) {
         *ret = r;
-    else
+    } else {
         drill_result_clear(&r);
+    }
     return done;
 }
 

@@ -94,9 +94,10 @@ static void connections_add(report *r, const drill_result *d)
 
 static const char *evidence_text(report *r, const drill_client *c)
 {
-    for (size_t i = 0; i < FAILURE_COUNT; i++)
+    for (size_t i = 0; i < FAILURE_COUNT; i++) {
         if (c->failures[i])
             return report_printf(r, "%s; the first: %s", failures_text(r, c), c->examples[i]);
+    }
     return "it met no failure";
 }
 
@@ -182,10 +183,11 @@ report *drill_report(const drill_result *d)
     report_add_fact(r, "old primary", "%s", d->old_primary);
     report_add_fact(r, "new primary", "%s", d->new_primary);
     report_add_fact(r, "endpoint moved after", "%s", seconds(r, d->moved_ms));
-    if (behind)
+    if (behind) {
         report_set_verdict(r, "%zu of %zu clients did not follow", behind, d->client_count);
-    else
+    } else {
         report_set_verdict(r, "all clients followed the failover by themselves");
+    }
     findings_add(r, d);
     clients_add(r, d);
     events_add(r, d);

@@ -65,7 +65,7 @@ def by_name(report):
 
 @pytest.fixture(scope="module")
 def sandbox():
-    with Sandbox(compress="300") as one:
+    with Sandbox(compress="300", options=("--endpoints", "addresses")) as one:
         threads = [threading.Thread(target=one.create, args=args, kwargs=more) for args, more in [
             (("locked",), {"TransitEncryptionEnabled": True, "AuthToken": TOKEN}), (("alone", 0), {}), (("plain",), {})]]
         for thread in threads:
@@ -76,8 +76,8 @@ def sandbox():
 
 
 def test_clients_follow_a_failover_with_tls_and_a_password(sandbox, tmp_path):
-    ran = drill(drill_environment(sandbox, TOKEN), "--target", url_of(sandbox, "locked"), "--group", "locked",
-                "--target-ca", sandbox.status()["ca_file"], "--clients", documented_client(tmp_path), "--json")
+    ran = drill(drill_environment(sandbox, TOKEN), "--target", "elasticache://locked", "--target-ca",
+                sandbox.status()["ca_file"], "--clients", documented_client(tmp_path), "--json")
     assert ran.returncode == DONE, (ran.said, ran.report)
     report, clients = ran.report, by_name(ran.report)
     assert set(clients) == {"one by one", "pipelined", "transaction", "script", "blocking", "patient", "redis-py"}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # tests/interop/install.sh [KIND...]: other people's clients into .cache/interop, nothing anywhere
 # else. Kinds: debian npm (without an argument: these) pypi maven go, and moto (S3 and STS in Python,
-# which witnesses the AWS client). What is there is kept; remove .cache/interop/KIND to fetch it again.
+# which witnesses the AWS client), drill (the programs of tests/interop/drill, for what is there).
+# What is there is kept; remove .cache/interop/KIND to fetch it again.
 # Debian's own packages come from tools/setup.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -72,13 +73,27 @@ go_() {
     made go
 }
 
+drill() {
+    begin drill "nothing, building the clients of the failover drill" || return 0
+    cc -O1 -o "$store/drill.part/hiredis" "$here/drill/drill.c" -lhiredis
+    if [ -d "$store/maven" ]; then
+        javac -cp "$store/maven/jars/*" -d "$store/drill.part/classes" "$here/drill/Drill.java"
+    fi
+    if [ -d "$store/go" ]; then
+        go=$(command -v go || echo /usr/local/go/bin/go)
+        cp "$here/drill/drill.go" "$store/go/"
+        (cd "$store/go" && GOPATH="$store/gopath" GOCACHE="$store/gocache" "$go" build -o "$store/drill.part/go" drill.go)
+    fi
+    made drill
+}
+
 for kind in "$@"; do
     case $kind in
     npm) npm_ ;;
     go) go_ ;;
-    debian | pypi | moto | maven) "$kind" ;;
+    debian | pypi | moto | maven | drill) "$kind" ;;
     *)
-        echo "error: no kind is called '$kind'; one of debian npm pypi moto maven go" >&2
+        echo "error: no kind is called '$kind'; one of debian npm pypi moto maven go drill" >&2
         exit 2
         ;;
     esac

@@ -38,6 +38,8 @@ static void a_failure_is_known_by_what_its_library_said(void **state)
         {"Error -2 connecting to x:6379. Name or service not known.", FAILURE_NAME},
         {"NOAUTH Authentication required.", FAILURE_AUTH},
         {"certificate verify failed", FAILURE_TLS},
+        {"Reached the max retries per request limit (which is 20).", FAILURE_GAVE_UP},
+        {"Failed to connect to any host resolved for DNS name.", FAILURE_REFUSED},
         {"", FAILURE_OTHER},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
