@@ -1,6 +1,7 @@
 #include "audit/audit.h"
 
 #include "audit/audit_internal.h"
+#include "audit/plan_draft.h"
 #include "base/clock.h"
 
 #define TABLE_DAYS_MAX 180 /* older facts about AWS are told with a warning */
@@ -88,22 +89,35 @@ judge_all(const audit_options *o, const audit_facts *f, const knowledge_target *
     }
 }
 
-bool audit_run(const audit_options *o, report **ret, err *e)
+static bool plan_is_possible(const audit_options *o, const knowledge_target *t, err *e)
+{
+    if (!o->plan_path || !t->is_serverless) return true;
+    (void)err_set(e, ERR_USAGE, "--plan: a serverless cache has no place in a plan");
+    return err_hint(e, "name another --target, or leave --plan out");
+}
+
+bool audit_run(const audit_options *given, report **ret, err *e)
 {
     knowledge_target target;
     audit_facts f = {0};
+    CLEANUP(mem_free_at) plan_draft *draft = given->plan_path ? mem_alloc(sizeof *draft) : NULL;
+    audit_options with_draft = *given;
+    const audit_options *o = &with_draft;
+    with_draft.draft = draft;
     if (!knowledge_target_find(o->target, &target)) {
         (void)err_set(e, ERR_USAGE, "there is no target '%s'",
                       span_show(span_text(o->target)).text);
         return err_hint(e, "one of: %s", knowledge_target_names());
     }
     span accepted = {0};
-    bool done = accepted_read(o, &f, &accepted, e) && facts_collect(o, &f, e);
+    bool done = plan_is_possible(o, &target, e) && accepted_read(o, &f, &accepted, e) &&
+                facts_collect(o, &f, e);
     if (done) {
         report *r = report_new("audit", "What will not come along to ElastiCache");
         head_fill(&f, &target, r);
         judge_all(o, &f, &target, r);
         done = !o->accepted_path || report_accept(r, o->accepted_path, accepted, o->today, e);
+        done = done && (!draft || plan_draft_write(draft, &f, &target, o->plan_path, e));
         if (done) {
             audit_grade(r);
             *ret = r;
@@ -111,6 +125,7 @@ bool audit_run(const audit_options *o, report **ret, err *e)
             report_free(r);
         }
     }
+    if (draft) arena_clear(&draft->memory);
     arena_clear(&f.memory);
     return done;
 }

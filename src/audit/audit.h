@@ -17,6 +17,8 @@ typedef struct {
     const char *dump_path;     /* an RDB file, "-": standard input; NULL: none */
     const char *rules_path;    /* Prometheus rules; NULL: none */
     const char *accepted_path; /* accepted finding ids; NULL: none */
+    const char *plan_path;     /* a new file for the draft of a plan; NULL: none */
+    struct plan_draft *draft;  /* what the rules put into it; NULL: not wanted */
     const char *target;        /* "valkey8.1", as knowledge_target_find takes it */
     int64_t watch_ms;          /* 0: one look */
     uint64_t sample_keys_max;

@@ -3,6 +3,7 @@
 #include "audit/audit_internal.h"
 #include "audit/parameter_group.h"
 #include "audit/parse.h"
+#include "audit/plan_draft.h"
 #include "audit/setting_fate.h"
 #include "base/buf.h"
 
@@ -639,11 +640,11 @@ static void section_write(work *w)
 static void
 judge(const audit_facts *f, const knowledge_target *t, const audit_options *o, report *r)
 {
-    (void)o;
     if (f->node_count == 0) return;
     work w = {.facts = f, .target = t, .out = r, .is_first = true};
     node_judge(&w, &f->nodes[0]);
     section_write(&w);
+    if (o->draft) plan_draft_parameters(o->draft, &w.group);
     w.is_first = false;
     for (size_t i = 1; i < f->node_count; i++) {
         node_judge(&w, &f->nodes[i]);

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "audit/access_string.h"
+#include "audit/plan_draft.h"
 
 #define AREA "Users and TLS"
 #define SECTION_ID "users"
@@ -46,6 +47,7 @@ typedef struct {
     report *r;
     arena *memory;
     deployment deployment;
+    plan_draft *draft; /* NULL: not wanted */
 } users_judge;
 
 static bool is_on(const char *value, const char *off)
@@ -204,6 +206,7 @@ static void users_list(const users_judge *j)
         passwords_judge(j, u);
         if (is_default(u)) default_judge(j, u);
         if (is_default(u) && strcmp(j->t->engine, "valkey") == 0) continue;
+        if (j->draft) plan_draft_user(j->draft, u->name, a.text, is_open(u));
         commands = arena_printf(j->memory, "%s%s", commands, create_user(j, u, a.text));
         ids = arena_printf(j->memory, "%s %s", ids, id_of(j, u->name));
         if (!*a.lost) continue;
@@ -386,10 +389,10 @@ static void iam_tell(const users_judge *j)
 static void
 judge(const audit_facts *f, const knowledge_target *t, const audit_options *o, report *r)
 {
-    (void)o;
     if (!f->node_count) return;
     arena memory = {0};
-    users_judge j = {.f = f, .n = &f->nodes[0], .t = t, .r = r, .memory = &memory};
+    users_judge j = {
+        .f = f, .n = &f->nodes[0], .t = t, .r = r, .memory = &memory, .draft = o->draft};
     j.deployment = t->is_serverless  ? DEPLOYMENT_SERVERLESS
                    : j.n->is_cluster ? DEPLOYMENT_NODE_ENABLED
                                      : DEPLOYMENT_NODE_DISABLED;
@@ -398,6 +401,10 @@ judge(const audit_facts *f, const knowledge_target *t, const audit_options *o, r
     if (has_users) users_count(&j);
     token_judge(&j);
     tls_judge(&j);
+    if (j.draft) {
+        j.draft->has_password = is_on(audit_setting(j.n, "requirepass"), "");
+        j.draft->has_tls = is_on(audit_setting(j.n, "tls-port"), "0");
+    }
     if (has_users) iam_tell(&j);
     arena_clear(&memory);
 }

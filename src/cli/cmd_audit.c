@@ -56,6 +56,7 @@ bool cmd_audit(const struct cli_options *o, int *ret_exit, err *e)
                              .dump_path = cli_text(o, "rdb"),
                              .rules_path = cli_text(o, "prometheus-rules"),
                              .accepted_path = cli_text(o, "accepted"),
+                             .plan_path = cli_text(o, "plan"),
                              .target = cli_text(o, "target"),
                              .watch_ms = cli_duration_ms(o, "watch"),
                              .sample_keys_max = cli_count(o, "sample-keys"),

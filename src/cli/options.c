@@ -100,6 +100,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "how connections to the old primary end"},
     {"engines", "DIR", OPTION_FILE, FOR(SANDBOX_UP) | FOR(SANDBOX_ENGINES),
      .help = "a folder of engines, NAME/bin/valkey-server"},
+    {"plan", "FILE", OPTION_FILE, FOR(AUDIT), .command_line_only = true,
+     .help = "write the draft of a plan for 'provision' there"},
     {"plan", "FILE", OPTION_FILE, FOR(PROVISION), .needed = true,
      .help = "what is to stand there, as YAML"},
     {"dry-run", NULL, OPTION_FLAG, FOR(PROVISION), .command_line_only = true,

@@ -13,6 +13,7 @@ from awscli.clidriver import create_clidriver
 import tool
 from gates import Gate
 from sandboxes import Sandbox
+from servers import ROOT
 
 APP, READER = "app-password-0123456", "reader-password-01234"
 TOKEN = "first-token-0123456"
@@ -324,6 +325,27 @@ def test_the_printed_commands_make_the_same_with_the_aws_cli(sandbox, tmp_path, 
         assert code == 0, (command, capfd.readouterr().err)
     code, rows, again = checked(sandbox, plan)
     assert code == 0 and "everything is as planned" in again.stderr, again.stdout + again.stderr
+
+
+SOURCES = sorted(one.name for one in (ROOT / "tests" / "golden" / "audit").iterdir() if (one / "redis.conf").exists() and (one / "info.txt").exists())
+
+
+@pytest.mark.parametrize("target, names", [("valkey8.1", SOURCES), ("redis6.2", ["tls-acl", "cluster-six"])],
+                         ids=["valkey8.1", "redis6.2"])
+def test_the_draft_of_an_audit_is_a_plan(tmp_path, target, names):
+    for name in names:
+        source, draft = ROOT / "tests" / "golden" / "audit" / name, tmp_path / f"{name}.yml"
+        done = tool.handover("audit", "--conf", source / "redis.conf", "--info", source / "info.txt", "--target", target,
+                             "--plan", draft)
+        assert done.returncode in (tool.DONE, tool.FINDINGS), (name, done.stderr)
+        shown = tool.handover("provision", "--plan", draft, "--as", "cli")
+        assert shown.returncode == 0, (name, shown.stderr, draft.read_text())
+        if name == "tls-acl":
+            assert "users:" in draft.read_text() and "env:USER_" in draft.read_text()
+    again = tool.handover("audit", "--conf", source / "redis.conf", "--target", target, "--plan", draft)
+    assert again.returncode == tool.USAGE and "a new file only" in again.stderr
+    none = tool.handover("audit", "--conf", source / "redis.conf", "--target", "serverless", "--plan", tmp_path / "none.yml")
+    assert none.returncode == tool.USAGE and not (tmp_path / "none.yml").exists()
 
 
 # The template reference of CloudFormation, AWS::ElastiCache::*
