@@ -113,7 +113,7 @@ bool engine_authenticate(engine *s, const engine_url *url, arena *memory, const 
 
 bool engine_is_stale(const engine *s)
 {
-    return s->login && clock_ns() >= s->stale_ns;
+    return s && s->login && clock_ns() >= s->stale_ns;
 }
 
 bool engine_renew(engine *s, err *e)

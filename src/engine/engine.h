@@ -37,7 +37,7 @@ void engine_free(engine *s); /* closes; NULL is fine */
  * that could not be made is an error that names no side. */
 bool engine_authenticate(engine *s, const engine_url *url, arena *memory, const reply **ret, err *e)
     MUST_CHECK;
-/* The connection's login is so old that it has to be renewed. */
+/* The connection's login is so old that it has to be renewed. NULL: there is none. */
 bool engine_is_stale(const engine *s);
 /* Logs in again when it is stale; when no password can be made (ERR_AWS), the old login goes on and
  * it is tried again in a minute. Not while answers are outstanding, nor inside MULTI. */
