@@ -2,6 +2,7 @@
  * most data is promoted, what had not reached it is lost, the old one comes back empty as a
  * replica. The five events and their order: auth-and-network section 7. */
 #include "engine/info.h"
+#include "sandbox/front.h"
 #include "sandbox/keeper.h"
 
 #include "base/log.h"
@@ -110,7 +111,7 @@ bool roles_apply(keeper *k, json_t *g, err *e)
     {
         CLEANUP(arena_clear) arena memory = {0};
         const reply *r = NULL;
-        const char *port = arena_printf(&memory, "%" PRId64, number_of(g, "port"));
+        const char *port = arena_printf(&memory, "%" PRId64, front_engine_port(g));
         bool is_it = node == primary;
         if (is_asked(k, node) &&
             !node_ask(k, text_of(node, "id"), &memory, &r, e,

@@ -38,6 +38,8 @@ void password_hash(const char *password, char ret[65]);
 bool token_check(api_call *c, const char *token);
 /* The users of a group as the engine takes them: [["default", "on", "#ab12", ...], ...]. */
 json_t *users_rules(sandbox *s, const json_t *g);
+/* Those of them that log in with an IAM token: " one two ", or " " alone; free() it. */
+char *users_by_iam(sandbox *s, const json_t *g);
 /* User groups named in a call's list are there; a cache takes one. */
 bool user_groups_take(api_call *c, const char *list, json_t *into);
 /* The engines of every group with this user group learn its users again. */

@@ -2,7 +2,10 @@
 
 #include <sys/wait.h>
 
+#include "aws/iam_token.h"
 #include "base/log.h"
+#include "sandbox/front.h"
+#include "sandbox/relay.h"
 #include "sandbox/snapshot.h"
 
 #define STEPS_MAX 7
@@ -19,6 +22,8 @@ static bool each_node(json_t *g, size_t at, json_t **ret)
 static step nodes_start(keeper *k, const char *id, json_t *g, err *e)
 {
     json_t *node = NULL;
+    json_t *first = json_array_get(json_object_get(g, "nodes"), 0);
+    if (!node_process_find(k, text_of(first, "id"))) front_decide(k->s, g);
     for (size_t i = 0; each_node(g, i, &node); i++) {
         if (!node_process_find(k, text_of(node, "id")) && !node_start(k, id, g, node, e))
             return STEP_BAD;
@@ -68,6 +73,7 @@ static step settings_apply(keeper *k, const char *id, json_t *g, err *e)
     (void)id;
     for (size_t i = 0; each_node(g, i, &node); i++)
         if (!node_users_apply(k, g, text_of(node, "id"), e)) return STEP_BAD;
+    if (!front_apply(k, g, e)) return STEP_BAD;
     if (!json_object_get(g, "primary")) return STEP_DONE;
     for (size_t i = 0; each_node(g, i, &node); i++) { /* a promotion by hand */
         (void)json_object_set_new(
@@ -274,6 +280,7 @@ static void changes_turn(keeper *k, const char *id, json_t *g, int64_t now)
         if (parameters && !node_parameters_apply(k, g, node, &e))
             log_warn("sandbox: %s: %s", id, e.text);
     }
+    if (users && !front_apply(k, g, &e)) log_warn("sandbox: %s: %s", id, e.text);
     if (users || parameters) {
         (void)json_object_del(g, "apply_users"); /* or was not there */
         (void)json_object_del(g, "apply_parameters");
@@ -298,6 +305,7 @@ static void ended_turn(keeper *k)
         node_process *p = &k->rows[i - 1];
         if (waitpid(p->pid, NULL, WNOHANG) != p->pid) continue;
         memcpy(node_id, p->id, sizeof node_id);
+        relay_drop(k->relay, node_id);
         *p = k->rows[--k->count];
         json_t *node = group_node_find(k->s, node_id, &id, &g);
         err e = {0};
@@ -340,22 +348,38 @@ void keeper_turn(keeper *k)
 void keeper_init(keeper *k, sandbox *s)
 {
     k->s = s;
+    k->relay = NULL;
     k->loop = net_loop_new();
     k->count = 0;
     s->keeper = k;
 }
 
-void keeper_begin(keeper *k)
+/* Its thread outlives no engine, and no engine it. */
+static bool relay_begin(keeper *k, err *e)
+{
+    const sandbox *s = k->s;
+    relay_common c = {.access_key_id = state_text(k->s, "access_key_id"),
+                      .secret_key = state_text(k->s, "secret_access_key"),
+                      .region = state_text(k->s, "region"),
+                      .engine_password = state_text(k->s, "iam_password"),
+                      .life_ms = state_delay_ms(s, IAM_CONNECTION_LIFE_S)};
+    return relay_start(&c, &k->relay, e);
+}
+
+bool keeper_begin(keeper *k, err *e)
 {
     const char *id = NULL;
     json_t *g = NULL;
+    if (!relay_begin(k, e)) return false;
     json_object_foreach(state_part(k->s, "groups"), id, g)
     {
-        err e = {0};
+        err trouble = {0};
         const char *status = text_of(g, "status");
         if (strcmp(status, "create-failed") == 0 || strcmp(status, "deleting") == 0) continue;
-        if (nodes_start(k, id, g, &e) != STEP_DONE) log_warn("sandbox: %s: %s", id, e.text);
+        if (nodes_start(k, id, g, &trouble) != STEP_DONE)
+            log_warn("sandbox: %s: %s", id, trouble.text);
     }
+    return true;
 }
 
 void keeper_end(keeper *k)
@@ -365,5 +389,6 @@ void keeper_end(keeper *k)
         memcpy(id, k->rows[k->count - 1].id, sizeof id);
         node_end(k, id, true);
     }
+    relay_stop(k->relay);
     net_loop_free(k->loop);
 }

@@ -7,8 +7,8 @@
 #include "sandbox/node.h"
 
 void keeper_init(keeper *k, sandbox *s);
-/* Starts the engines of the groups that were there before. */
-void keeper_begin(keeper *k);
+/* Starts the engines of the groups that were there before, and the relay. */
+bool keeper_begin(keeper *k, err *e) MUST_CHECK;
 /* One turn: every group's task, what was changed by the API, engines that ended by themselves. The
  * caller holds the lock. */
 void keeper_turn(keeper *k);

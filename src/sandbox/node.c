@@ -12,7 +12,9 @@
 
 #include "base/log.h"
 #include "knowledge/knowledge.h"
+#include "sandbox/front.h"
 #include "sandbox/programs.h"
+#include "sandbox/relay.h"
 
 #define END_MS 20000
 #define POLL_US 5000
@@ -75,11 +77,12 @@ bool node_start(keeper *k, const char *group_id, json_t *g, json_t *node, err *e
     node_process *p = &k->rows[k->count++];
     *p = (node_process){.pid = pid};
     (void)snprintf(p->id, sizeof p->id, "%s", id);
-    return true;
+    return !front_is(g) || node_addresses_apply(k, g, node, true, e);
 }
 
 static void forget_process(keeper *k, node_process *p)
 {
+    relay_drop(k->relay, p->id);
     *p = k->rows[--k->count];
 }
 
@@ -97,6 +100,7 @@ void node_freeze(keeper *k, const char *node_id)
     node_process *p = node_process_find(k, node_id);
     if (!p) return;
     (void)kill(p->pid, SIGSTOP);
+    relay_freeze(k->relay, node_id);
     p->is_frozen = true;
 }
 

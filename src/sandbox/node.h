@@ -24,6 +24,7 @@ typedef struct {
 typedef struct keeper {
     sandbox *s;
     net_loop *loop;
+    struct relay *relay; /* in front of nodes with IAM users */
     uint64_t turns;
     node_process rows[300];
     size_t count;

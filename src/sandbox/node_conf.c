@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "knowledge/knowledge.h"
 #include "sandbox/certificate.h"
+#include "sandbox/front.h"
 #include "sandbox/node.h"
 #include "sandbox/parameters.h"
 #include "sandbox/programs.h"
@@ -306,6 +307,7 @@ bool node_addresses_apply(keeper *k, const json_t *g, const json_t *node, bool w
     const reply *r = NULL;
     char addresses[128];
     addresses_of(g, node, with_role, addresses);
+    if (front_is(g)) return front_put(k, g, node, addresses, e);
     return node_ask(k, text_of(node, "id"), &memory, &r, e,
                     ENGINE_TEXTS("CONFIG", "SET", "bind", addresses));
 }
@@ -316,14 +318,14 @@ place_write(keeper *k, const char *group_id, const json_t *g, const json_t *node
     char addresses[128];
     const json_t *primary = group_primary(g);
     bool tls = flag_of(g, "tls");
-    addresses_of(g, node, true, addresses);
+    addresses_of(g, node, !front_is(g), addresses); /* reader and primary are the relay's then */
     if (!buf_printf(out,
                     "bind %s\n%s 0\n%s %" PRId64 "\nunixsocket admin.sock\nunixsocketperm 600\n"
                     "protected-mode no\ndaemonize no\nsave \"\"\nappendonly no\n"
                     "masteruser " NODE_USER "\nmasterauth %s\nrepl-diskless-sync-delay 0\n"
                     "replica-announce-ip %s\n",
                     addresses, tls ? "port" : "tls-port", tls ? "tls-port" : "port",
-                    number_of(g, "port"), state_text(k->s, "admin_password"),
+                    front_engine_port(g), state_text(k->s, "admin_password"),
                     text_of(node, "host")))
         return err_set(e, ERR_LIMIT, "the configuration is too long");
     if (tls && !certificate_for_node(k->s, group_id, g, node, e)) return false;
@@ -333,7 +335,7 @@ place_write(keeper *k, const char *group_id, const json_t *g, const json_t *node
         return false;
     if (primary && primary != node &&
         !buf_printf(out, "replicaof %s %" PRId64 "\n", text_of(primary, "host"),
-                    number_of(g, "port")))
+                    front_engine_port(g)))
         return false;
     return true;
 }

@@ -202,12 +202,12 @@ static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
                 servers_start(s, o, &v, e) && state_save(s, e);
     if (done) {
         (void)pthread_mutex_lock(&s->lock);
-        keeper_begin(k);
+        done = keeper_begin(k, e);
         json_t *t = sandbox_tell(s, true);
         (void)pthread_mutex_unlock(&s->lock);
         tell_print(t, out);
         json_decref(t);
-        done = keep(k, e);
+        done = done && keep(k, e);
     }
     servers_stop(&v);
     keeper_end(k);

@@ -133,6 +133,10 @@ bool state_open(sandbox *s, const char *workdir, err *e)
         s->root = json_object();
         state_begin(s);
     }
+    if (!*state_text(s, "iam_password")) { /* a new one, or one from before there were IAM users */
+        new_text(s, "iam_password", "", 40, SECRET_LETTERS);
+        s->dirty = true;
+    }
     return pthread_mutex_init(&s->lock, NULL) == 0 || err_set(e, ERR_IO, "no lock could be made");
 }
 

@@ -2,6 +2,8 @@
  * section 2. */
 #include "sandbox/group.h"
 
+#include "base/buf.h"
+#include "base/mem.h"
 #include "net/openssl.h"
 
 #define USERS_PER_GROUP_MAX 100
@@ -122,8 +124,11 @@ static json_t *user_show(sandbox *s, const char *id, json_t *u)
                      text_of(u, "name"), "Status", text_of(u, "status"), "Engine",
                      text_of(u, "engine"), "MinimumEngineVersion", "6.0", "AccessString",
                      text_of(u, "access"), "UserGroupIds", ids_show(s, id), "Authentication",
-                     "Type", passwords ? "password" : "no-password", "PasswordCount",
-                     (int)passwords, "ARN", state_arn(s, "user", id));
+                     "Type",
+                     flag_of(u, "iam") ? "iam"
+                     : passwords       ? "password"
+                                       : "no-password",
+                     "PasswordCount", (int)passwords, "ARN", state_arn(s, "user", id));
 }
 
 /* Passwords of the call into the user; either way of giving them. */
@@ -133,10 +138,6 @@ static bool passwords_take(api_call *c, json_t *u, bool is_new)
     bool open = false;
     size_t count = 0;
     json_t *list = json_array();
-    if (type && strcmp(type, "iam") == 0) {
-        json_decref(list);
-        return call_lacks(c, "users with authentication by IAM");
-    }
     if (!call_flag(c, "NoPasswordRequired", false, &open)) {
         json_decref(list);
         return false;
@@ -157,17 +158,44 @@ static bool passwords_take(api_call *c, json_t *u, bool is_new)
         password_hash(word, hash);
         (void)json_array_append_new(list, json_string(hash));
     }
-    if ((is_new && !open && count == 0) || (open && count > 0)) {
+    bool iam = type && strcmp(type, "iam") == 0;
+    if (iam && (open || count > 0)) {
+        json_decref(list);
+        return api_fail(c->e, "InvalidParameterCombination",
+                        "A user with authentication mode iam has no passwords.");
+    }
+    if ((is_new && !iam && !open && count == 0) || (open && count > 0)) {
         json_decref(list);
         return api_fail(c->e, "InvalidParameterCombination",
                         "A user needs passwords, or NoPasswordRequired, and not both.");
     }
-    if (count > 0 || open) {
+    if (count > 0 || open || iam) {
         (void)json_object_set(u, "passwords", list);
+        (void)json_object_set_new(u, "iam", json_boolean(iam));
         (void)json_object_set_new(u, "open", json_boolean(open));
     }
     json_decref(list);
     return true;
+}
+
+/* With IAM the id and the name are one: auth-and-network section 1. */
+static bool iam_name_check(api_call *c, const char *id, const json_t *u)
+{
+    if (strcmp(id, text_of(u, "name")) == 0) return true;
+    return api_fail(c->e, "InvalidParameterValue",
+                    "UserId and UserName must be the same for a user with authentication mode "
+                    "iam.");
+}
+
+static bool iam_user_check(api_call *c, const char *id, const json_t *u)
+{
+    return !flag_of(u, "iam") || iam_name_check(c, id, u);
+}
+
+static bool iam_change_check(api_call *c, const char *id, const json_t *u)
+{
+    const char *type = call_text(c, "AuthenticationMode.Type");
+    return !type || strcmp(type, "iam") != 0 || iam_name_check(c, id, u);
 }
 
 bool api_create_user(api_call *c, json_t **ret)
@@ -187,7 +215,8 @@ bool api_create_user(api_call *c, json_t **ret)
     json_t *u = json_pack("{s:s,s:s,s:s,s:b,s:[],s:s}", "name", name, "engine", engine, "access",
                           call_text(c, "AccessString"), "open", 0, "passwords", "status", "active");
     if (!u) return api_fail(c->e, "InvalidParameterValue", "A text of the call is not UTF-8.");
-    if (!passwords_take(c, u, true) || !call_tags(c, state_arn(c->s, "user", id))) {
+    if (!passwords_take(c, u, true) || !iam_user_check(c, id, u) ||
+        !call_tags(c, state_arn(c->s, "user", id))) {
         json_decref(u);
         return false;
     }
@@ -244,7 +273,8 @@ bool api_modify_user(api_call *c, json_t **ret)
     const char *access = call_text(c, "AccessString");
     const char *more = call_text(c, "AppendAccessString");
     if (!user_of_call(c, id, &u) || (access && !access_check(c, access)) ||
-        (more && !access_check(c, more)) || !passwords_take(c, u, false))
+        (more && !access_check(c, more)) || !iam_change_check(c, id, u) ||
+        !passwords_take(c, u, false))
         return false;
     if (access) text_set(u, "access", access);
     if (more) {
@@ -518,6 +548,28 @@ static void access_add(json_t *rules, const char *access)
     }
 }
 
+char *users_by_iam(sandbox *s, const json_t *g)
+{
+    CLEANUP(buf_clear) buf all = buf_of(USERS_PER_GROUP_MAX * 64);
+    size_t at = 0;
+    json_t *name = NULL;
+    bool fits = buf_u8(&all, ' ');
+    json_array_foreach(json_object_get(g, "user_groups"), at, name)
+    {
+        size_t n = 0;
+        json_t *id = NULL;
+        json_t *list = json_object_get(
+            json_object_get(state_part(s, "user_groups"), json_string_value(name)), "users");
+        json_array_foreach(list, n, id)
+        {
+            json_t *u = json_object_get(users(s), json_string_value(id));
+            if (flag_of(u, "iam")) fits = fits && buf_printf(&all, "%s ", text_of(u, "name"));
+        }
+    }
+    assert(fits); /* 100 users of at most 40 characters */
+    return mem_text(buf_span(&all));
+}
+
 json_t *users_rules(sandbox *s, const json_t *g)
 {
     json_t *all = json_array();
@@ -532,6 +584,8 @@ json_t *users_rules(sandbox *s, const json_t *g)
         return all;
     }
     bool with_default = false;
+    char iam_hash[65]; /* of the password that the relay puts in a token's place */
+    password_hash(state_text(s, "iam_password"), iam_hash);
     json_array_foreach(json_object_get(g, "user_groups"), at, name)
     {
         size_t n = 0;
@@ -541,8 +595,10 @@ json_t *users_rules(sandbox *s, const json_t *g)
         json_array_foreach(list, n, id)
         {
             json_t *u = json_object_get(users(s), json_string_value(id));
-            json_t *rules =
-                rules_new(text_of(u, "name"), flag_of(u, "open"), json_object_get(u, "passwords"));
+            json_t *own = json_pack("[s]", iam_hash);
+            json_t *rules = rules_new(text_of(u, "name"), flag_of(u, "open"),
+                                      flag_of(u, "iam") ? own : json_object_get(u, "passwords"));
+            json_decref(own);
             access_add(rules, text_of(u, "access"));
             with_default |= strcmp(text_of(u, "name"), "default") == 0;
             (void)json_array_append_new(all, rules);
