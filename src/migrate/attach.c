@@ -22,7 +22,7 @@ static bool buffer_holds(move *m, engine *s, const preflight_result *found, err 
     uint64_t backlog = 0;
     buffer_limit limit;
     err ignored;
-    double need = found->write_bytes_per_s * found->snapshot_s;
+    double need = buffer_need(found, false); /* over one connection at a replica */
     if (!setting_read(s, "client-output-buffer-limit", text, &ignored) ||
         !buffer_limit_parse(text, &limit) ||
         !setting_read(s, "repl-backlog-size", size, &ignored) ||

@@ -1,8 +1,15 @@
 /* migrate/buffer_limit.h: how much a server keeps for a replica that does not read yet, and whether
- * that is enough for a snapshot. Source: redis.conf, client-output-buffer-limit. */
+ * that is enough for a snapshot. Source: redis.conf, client-output-buffer-limit; valkey.conf,
+ * dual-channel-replication-enabled. */
 #pragma once
 #include "engine/engine.h"
-#include "engine/info.h"
+#include "migrate/preflight.h"
+
+/* Whether a server sends snapshot and stream to the link at the same time, as far as its settings
+ * and our rights there tell. */
+bool buffer_is_spared(engine *s, const engine_version *v);
+/* Of what is written during a snapshot: the bytes that have to wait at the server. */
+double buffer_need(const preflight_result *found, bool spared);
 
 typedef struct {
     uint64_t hard, soft; /* bytes; 0: without a limit */

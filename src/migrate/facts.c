@@ -1,5 +1,7 @@
 #include "migrate/facts.h"
 
+#include <sys/statvfs.h>
+
 #include "base/clock.h"
 #include "engine/bookkeeping.h"
 #include "engine/scan.h"
@@ -121,6 +123,16 @@ static void file_facts(facts *f)
     f->m->target_skew_ms = f->target.clock_skew_ms;
 }
 
+/* Its share, and what the disk has beside the snapshot's. */
+static double spool_for_stream(const migrate_options *o)
+{
+    struct statvfs v;
+    double share = (double)spool_stream_share(o->spool_bytes_max);
+    if (statvfs(o->workdir, &v) < 0) return share;
+    double left = (double)v.f_bavail * (double)v.f_frsize - ((double)o->spool_bytes_max - share);
+    return left < 0 ? 0 : left < share ? left : share;
+}
+
 bool facts_read(facts *f, err *e)
 {
     bool is_file = f->m->source_url.is_file;
@@ -139,6 +151,7 @@ bool facts_read(facts *f, err *e)
     if (!delay.size || !span_to_double(delay, &wait)) wait = 5; /* the engine's default */
     f->result->snapshot_s = wait + (double)f->source.dataset / SNAPSHOT_BYTES_PER_S;
     f->result->source_silence_ms = silence_find(f);
+    f->result->spool_for_stream = spool_for_stream(f->m->options);
     f->m->source_skew_ms = f->source.clock_skew_ms;
     f->m->target_skew_ms = f->target.clock_skew_ms;
     return rate_measure(f, e);

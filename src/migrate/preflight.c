@@ -469,7 +469,8 @@ static void check_output_buffer(facts *f, const char *id)
     buffer_limit_raise(&limit, info_number(&f->source, "repl_backlog_size"), &f->m->source_version);
     double rate = f->result->write_bytes_per_s;
     double seconds = f->result->snapshot_s;
-    double need = rate * seconds;
+    f->result->dual_channel = buffer_is_spared(f->m->source, &f->m->source_version);
+    double need = buffer_need(f->result, f->result->dual_channel);
     buffer_judgement found = buffer_limit_judge(&limit, need, seconds);
     bool hard = found == BUFFER_PASSES_HARD;
     if (found == BUFFER_HOLDS || output_buffer_plan(f, &now, need, limit.soft_s)) return;
@@ -480,9 +481,10 @@ static void check_output_buffer(facts *f, const char *id)
                : "start when less is written: the source's machine has not the memory for a larger "
                  "buffer",
            "what is written during the snapshot waits in the source's replica buffer: %s/s "
-           "measured over %.1f s x %.0f s estimated (%s of data) = %s, the %s limit is %s%s",
+           "measured over %.1f s x %.0f s estimated (%s of data)%s = %s, the %s limit is %s%s",
            bytes_show(rate).text, RATE_SAMPLE_MS / 1000.0, seconds,
-           bytes_show((double)f->source.dataset).text, bytes_show(need).text,
+           bytes_show((double)f->source.dataset).text,
+           f->result->dual_channel ? " less what the spool takes" : "", bytes_show(need).text,
            hard ? "hard" : "soft", bytes_show((double)(hard ? limit.hard : limit.soft)).text,
            hard ? "" : " for longer than its seconds");
 }

@@ -25,6 +25,8 @@ typedef struct {
     uint64_t source_bytes;     /* used_memory_dataset */
     double write_bytes_per_s;  /* of the source's stream, measured */
     double snapshot_s;         /* estimated */
+    double spool_for_stream;   /* bytes: what it can take while a snapshot comes beside it */
+    bool dual_channel;         /* the source offers that */
     int64_t source_silence_ms; /* so long a source that is well is never silent */
     size_t setting_count;      /* changed with consent, for the time of the move */
     struct preflight_setting {

@@ -620,9 +620,10 @@ static void dry_run_print(move *m, const preflight_result *p)
     printf("  data       %" PRIu64 " keys, %s; the source writes %s/s now\n", p->source_keys,
            bytes_show((double)p->source_bytes).text, bytes_show(p->write_bytes_per_s).text);
     printf(
-        "  source     AUTH; PING; CLIENT SETNAME; REPLCONF capa eof capa psync2; PSYNC ? -1 (one "
-        "snapshot, about %.0f s); REPLCONF ACK every second\n",
-        p->snapshot_s);
+        "  source     AUTH; PING; CLIENT SETNAME; REPLCONF capa eof capa psync2 capa dual-channel; "
+        "PSYNC ? -1 (one snapshot, about %.0f s%s); REPLCONF ACK every second\n",
+        p->snapshot_s,
+        p->dual_channel && !m->replica_url.host ? ", over a connection of its own: SYNC" : "");
     for (size_t i = 0; i < p->setting_count; i++) {
         const setting_change *c = &p->settings[i].change;
         printf("  %-9s  CONFIG SET %s '%s' (now '%s')\n",

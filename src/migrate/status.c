@@ -89,11 +89,12 @@ static void link_part(json_t *o, move *m, const link_status *s)
                         ? json_integer((json_int_t)s->receiver.snapshot_total)
                         : json_null();
     (void)json_object_set_new(o, "generation", json_integer((json_int_t)s->progress.generation));
-    (void)json_object_set_new(
-        o, "snapshot",
-        json_pack("{s:I, s:o, s:I, s:I}", "bytes", (json_int_t)s->progress.snapshot_bytes,
-                  "bytes_total", total, "received_bytes", (json_int_t)s->receiver.snapshot_bytes,
-                  "keys", (json_int_t)s->progress.snapshot_keys));
+    (void)json_object_set_new(o, "snapshot",
+                              json_pack("{s:I, s:o, s:b, s:I, s:I}", "bytes",
+                                        (json_int_t)s->progress.snapshot_bytes, "bytes_total",
+                                        total, "dual_channel", s->receiver.dual_channel,
+                                        "received_bytes", (json_int_t)s->receiver.snapshot_bytes,
+                                        "keys", (json_int_t)s->progress.snapshot_keys));
     (void)json_object_set_new(
         o, "stream",
         json_pack("{s:I, s:I, s:I, s:I}", "received_offset", (json_int_t)s->stream.end,

@@ -29,6 +29,13 @@ static bool replid_take(span word, psync_event *ret)
     return true;
 }
 
+static step refused(span line, psync_event *ret)
+{
+    ret->kind = PSYNC_REFUSED;
+    ret->bytes = span_tail(line, 1);
+    return STEP_DONE;
+}
+
 static step answer_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
 {
     span line = {0};
@@ -59,12 +66,36 @@ static step answer_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
         p->at = PSYNC_IN_STREAM;
         return STEP_DONE;
     }
+    if (span_is(line, "+DUALCHANNELSYNC")) {
+        ret->kind = PSYNC_DUAL_CHANNEL;
+        return STEP_DONE;
+    }
     if (!span_starts(line, "-")) {
         return err_at(e, ERR_FORMAT, in->offset, "not an answer to PSYNC: '%s'",
                       span_show(line).text);
     }
-    ret->kind = PSYNC_REFUSED;
-    ret->bytes = span_tail(line, 1);
+    return refused(line, ret);
+}
+
+/* "$ENDOFF:<offset> <replid> <db> <client id>". The database is told by the snapshot itself. */
+static step place_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
+{
+    span line = {0};
+    step s = line_read(in, &line, e);
+    if (s != STEP_DONE) return s;
+    if (span_starts(line, "-")) return refused(line, ret);
+    span rest = line;
+    span word = {0};
+    bool good = span_starts(line, "$ENDOFF:") && span_cut(&rest, ':', &word) &&
+                span_cut(&rest, ' ', &word) && span_to_u64(word, &ret->offset) &&
+                span_cut(&rest, ' ', &word) && replid_take(word, ret) &&
+                span_cut(&rest, ' ', &word) && span_to_u64(rest, &ret->client);
+    if (!good) {
+        return err_at(e, ERR_FORMAT, in->offset, "not the place of a snapshot: '%s'",
+                      span_show(line).text);
+    }
+    ret->kind = PSYNC_PLACE;
+    p->at = PSYNC_AT_FRAME;
     return STEP_DONE;
 }
 
@@ -85,11 +116,7 @@ static step frame_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
         ret->size = p->left;
         return STEP_DONE;
     }
-    if (span_starts(line, "-")) {
-        ret->kind = PSYNC_REFUSED;
-        ret->bytes = span_tail(line, 1);
-        return STEP_DONE;
-    }
+    if (span_starts(line, "-")) return refused(line, ret);
     return err_at(e, ERR_FORMAT, in->offset, "not the head of a snapshot: '%s'",
                   span_show(line).text);
 }
@@ -140,6 +167,8 @@ step psync_read(psync_reader *p, cursor *in, psync_event *ret, err *e)
     switch (p->at) {
     case PSYNC_AT_ANSWER:
         return answer_read(p, in, ret, e);
+    case PSYNC_AT_PLACE:
+        return place_read(p, in, ret, e);
     case PSYNC_AT_FRAME:
         return frame_read(p, in, ret, e);
     case PSYNC_IN_SIZED:

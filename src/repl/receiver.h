@@ -5,6 +5,9 @@
  * itself, and stops reading while the spool or the disk is full. It parses neither snapshot nor
  * stream. protocol.md R10: after a diskless snapshot an ACK is sent at once.
  *
+ * Where the source offers it (valkey's dual channel replication) the snapshot comes over a
+ * connection of its own, and the stream meanwhile into the spool instead of the source's buffer.
+ *
  * With a file it reads that instead (repl/feed.c), goes on where the spool ends, and begins anew
  * when it is asked for a full sync. */
 #pragma once
@@ -56,6 +59,7 @@ typedef struct {
     bool full;               /* not reading: the spool or the disk is full */
     bool is_dead;            /* nothing will come any more: the file is not what it was */
     bool at_replica;         /* and not at the source */
+    bool dual_channel;       /* snapshot and stream (are to) come at the same time */
     err left;                /* why the replica was left for the source */
     err trouble;             /* why it is not connected or not reading; kind ERR_NONE: nothing */
 } receiver_status;

@@ -7,6 +7,15 @@
 #include "repl/psync.h"
 #include "repl/receiver.h"
 
+/* A connection to the source and where it stands. */
+typedef struct {
+    engine *engine; /* NULL: there is none */
+    psync_reader psync;
+    int64_t heard_ns;
+    bool full;     /* not reading: there is no room for what it brings */
+    bool troubled; /* and that is told */
+} channel;
+
 struct receiver {
     engine_url source;
     engine_url replica; /* host NULL: there is none, or it was left */
@@ -19,8 +28,10 @@ struct receiver {
     pthread_t thread;
     net_loop *loop;
     net_wake *wake;
-    engine *engine;
-    psync_reader psync;
+    channel main;
+    channel side;   /* for the snapshot alone, while it comes that way */
+    bool dual_open; /* a snapshot was asked for that way and has not come whole */
+    unsigned dual_failures;
     int64_t next_ack_ns;
     int64_t retry_ms;
     int quick_acks;     /* still to send behind a snapshot, until the stream flows */

@@ -32,6 +32,7 @@ typedef struct {
     size_t room;
     int fd;         /* of the last segment; -1: none is open */
     uint64_t begin; /* of the next segment when there is none */
+    uint64_t bytes; /* of its files */
     bool complete;
 } lane_state;
 
@@ -44,6 +45,7 @@ struct spool {
     uint64_t bytes;
     uint64_t unchecked; /* bytes written since the disk was last asked for its room */
     bool is_disk_short;
+    bool shared; /* between the lanes, by shares */
     spool_origin origin;
     lane_state lanes[LANE_COUNT];
     net_wake *reader_wake;
@@ -58,6 +60,12 @@ static uint64_t lane_end(const lane_state *l)
 static uint64_t lane_begin(const lane_state *l)
 {
     return l->count ? l->segments[0].start : l->begin;
+}
+
+static void bytes_count(spool *s, spool_lane lane, int64_t more)
+{
+    s->bytes += (uint64_t)more; /* wraps to less */
+    s->lanes[lane].bytes += (uint64_t)more;
 }
 
 static segment *segment_push(lane_state *l)
@@ -79,7 +87,7 @@ static void segment_delete(spool *s, spool_lane lane, const segment *g)
 {
     segment_name name = segment_name_of(lane, g->start);
     (void)unlinkat(s->dir_fd, name.text, 0); /* gone already is as good */
-    s->bytes -= g->file_bytes;
+    bytes_count(s, lane, -(int64_t)g->file_bytes);
 }
 
 static void lane_empty(spool *s, spool_lane lane, uint64_t begin)
@@ -216,7 +224,7 @@ static bool lane_recover(spool *s, spool_lane lane, err *e)
     for (size_t i = 0; i + 1 < l->count; i++)
         l->segments[i].end = l->segments[i + 1].start;
     for (size_t i = 0; i < l->count; i++)
-        s->bytes += l->segments[i].file_bytes;
+        bytes_count(s, lane, (int64_t)l->segments[i].file_bytes);
     segment *last = &l->segments[l->count - 1];
     segment_name name = segment_name_of(lane, last->start);
     l->fd = openat(s->dir_fd, name.text, O_RDWR | O_APPEND | O_CLOEXEC);
@@ -224,7 +232,7 @@ static bool lane_recover(spool *s, spool_lane lane, err *e)
     uint64_t before = last->file_bytes;
     if (!tail_recover(l->fd, last, &l->complete, e))
         return err_wrap(e, "'%s/%s'", s->dir, name.text);
-    s->bytes -= before - last->file_bytes;
+    bytes_count(s, lane, -(int64_t)(before - last->file_bytes));
     return true;
 }
 
@@ -405,7 +413,7 @@ static bool segment_open(spool *s, spool_lane lane, err *e)
     writer_close(l);
     l->fd = fd;
     *segment_push(l) = (segment){.start = h.start, .end = h.start, .file_bytes = sizeof bytes};
-    s->bytes += sizeof bytes;
+    bytes_count(s, lane, sizeof bytes);
     return true;
 }
 
@@ -428,14 +436,50 @@ static bool record_append(spool *s, spool_lane lane, const record_head *h, span 
     }
     g->file_bytes += size;
     g->end += payload.size;
-    s->bytes += size;
+    bytes_count(s, lane, (int64_t)size);
     reader_wake(s);
     return true;
 }
 
+uint64_t spool_stream_share(uint64_t bytes_max)
+{
+    return bytes_max / 4 * 3;
+}
+
+static uint64_t lane_share(const spool *s, spool_lane lane)
+{
+    uint64_t stream = spool_stream_share(s->bytes_max);
+    if (!s->shared) return s->bytes_max;
+    return lane == LANE_STREAM ? stream : s->bytes_max - stream;
+}
+
+/* What the other lane may still take. */
+static uint64_t kept_for_other(const spool *s, spool_lane lane)
+{
+    spool_lane other = lane == LANE_STREAM ? LANE_SNAPSHOT : LANE_STREAM;
+    uint64_t share = lane_share(s, other);
+    bool keep = s->shared && lane == LANE_STREAM && share > s->lanes[other].bytes;
+    return keep ? share - s->lanes[other].bytes : 0;
+}
+
+void spool_share(spool *s, bool shared)
+{
+    pthread_mutex_lock(&s->lock);
+    s->shared = shared;
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool spool_share_is_full(spool *s, spool_lane lane)
+{
+    pthread_mutex_lock(&s->lock);
+    bool full = s->shared && s->lanes[lane].bytes >= lane_share(s, lane);
+    pthread_mutex_unlock(&s->lock);
+    return full;
+}
+
 /* The last bytes of a disk are not the spool's: the journal beside it must be able to write, or the
  * move ends where it could wait. */
-static bool disk_has_room(spool *s, size_t size, err *e)
+static bool disk_has_room(spool *s, spool_lane lane, size_t size, err *e)
 {
     s->unchecked += size;
     if (!s->is_disk_short && s->unchecked < DISK_CHECK_BYTES) return true;
@@ -443,10 +487,10 @@ static bool disk_has_room(spool *s, size_t size, err *e)
     if (statvfs(s->dir, &disk) < 0) return true; /* the write itself will tell */
     uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize;
     s->unchecked = 0;
-    s->is_disk_short = left < DISK_RESERVE_BYTES;
+    s->is_disk_short = left < DISK_RESERVE_BYTES + kept_for_other(s, lane);
     if (!s->is_disk_short) return true;
-    return err_set(e, ERR_LIMIT,
-                   "the disk of the spool has %" PRIu64 " bytes left, kept for the journal", left);
+    return err_set(e, ERR_LIMIT, "the disk of the spool has %" PRIu64 " bytes left, kept for %s",
+                   left, left < DISK_RESERVE_BYTES ? "the journal" : "the snapshot");
 }
 
 bool spool_append(spool *s, spool_lane lane, span bytes, int64_t wall_ms, err *e)
@@ -458,7 +502,11 @@ bool spool_append(spool *s, spool_lane lane, span bytes, int64_t wall_ms, err *e
     assert(!l->complete);
     bool done = s->bytes < s->bytes_max ||
                 err_set(e, ERR_LIMIT, "the spool holds %" PRIu64 " bytes, its limit", s->bytes);
-    done = done && disk_has_room(s, bytes.size, e);
+    if (done && l->bytes >= lane_share(s, lane)) {
+        done = err_set(e, ERR_LIMIT, "the spool holds %" PRIu64 " bytes of the %s, its share",
+                       l->bytes, lane == LANE_STREAM ? "stream" : "snapshot");
+    }
+    done = done && disk_has_room(s, lane, bytes.size, e);
     if (done) {
         record_head h = {.size = (uint32_t)bytes.size, .wall_ms = wall_ms};
         h.checksum = record_checksum(bytes, lane_end(l), wall_ms);

@@ -62,6 +62,13 @@ bool spool_replid_set(spool *s, const char *replid, err *e) MUST_CHECK;
 /* ERR_LIMIT: full (nothing was written). ERR_IO: the disk (nothing was kept). */
 bool spool_append(spool *s, spool_lane lane, span bytes, int64_t wall_ms, err *e) MUST_CHECK;
 bool spool_is_full(spool *s);
+/* Writer. While snapshot and stream come at the same time neither may take the other's room: a
+ * snapshot without any could not be applied, and the stream behind it not be freed. */
+void spool_share(spool *s, bool shared);
+/* The lane has used up its share, and goes on when the reader has freed some of it. */
+bool spool_share_is_full(spool *s, spool_lane lane);
+/* What the stream may take of a shared spool. */
+uint64_t spool_stream_share(uint64_t bytes_max);
 bool spool_complete(spool *s, spool_lane lane, err *e) MUST_CHECK;
 /* The stream lane is emptied and goes on at `position` (the target is already further). */
 bool spool_stream_restart(spool *s, uint64_t position, err *e) MUST_CHECK;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make bench: every figure of the design's table, one after the other, and a summary.
 
-    tests/bench/all.py [--small] [--only full_sync,catch_up,rdb,verify,hold,audit] [--check]
+    tests/bench/all.py [--small] [--only full_sync,catch_up,rdb,verify,hold,audit,source_buffer] [--check]
 
 --small: a tenth of the keys, two rounds, five cutovers. Each part prints its own table and leaves its figures
 in build/bench/; the summary is build/bench/summary.json and names the machine. Measure on a machine
@@ -51,6 +51,10 @@ def hold(small):
     return part("hold", "--cutovers", 5 if small else 100, "--check")
 
 
+def source_buffer(small):
+    return part("source_buffer", "--rounds", 1 if small else 3, "--seconds", 5 if small else 20, "--check")
+
+
 def audit(small):
     return part("audit", "--rounds", 3 if small else 15, "--check", *(["--keys", 50_000, "--seconds", 3] if small else []))
 
@@ -79,7 +83,7 @@ def rdb(small):
     return 0 if good else 1
 
 
-PARTS = {"full_sync": full_sync, "catch_up": catch_up, "rdb": rdb, "verify": verify, "hold": hold, "audit": audit}
+PARTS = {"full_sync": full_sync, "catch_up": catch_up, "rdb": rdb, "verify": verify, "hold": hold, "audit": audit, "source_buffer": source_buffer}
 
 
 def main():

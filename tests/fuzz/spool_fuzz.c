@@ -110,10 +110,10 @@ typedef struct {
     bool bad;
 } told;
 
-static told session_read(span all, size_t first)
+static told session_read(span all, size_t first, bool alone)
 {
     told t = {0};
-    psync_reader p = {0};
+    psync_reader p = {.at = alone ? PSYNC_AT_PLACE : PSYNC_AT_ANSWER};
     size_t shown = first;
     size_t eaten = 0;
     for (;;) {
@@ -126,7 +126,8 @@ static told session_read(span all, size_t first)
         eaten += (size_t)(in.at - memory);
         bool bytes = v.kind == PSYNC_SNAPSHOT_BYTES || v.kind == PSYNC_STREAM_BYTES;
         if (s == STEP_DONE && !bytes)
-            t.hash = t.hash * 31 + v.kind + v.offset * 7 + v.size * 11 + (uint8_t)v.replid[0];
+            t.hash = t.hash * 31 + v.kind + v.offset * 7 + v.size * 11 + v.client * 13 +
+                     (uint8_t)v.replid[0];
         for (size_t i = 0; s == STEP_DONE && bytes && i < v.bytes.size; i++)
             t.hash = t.hash * 31 + v.bytes.at[i];
         if (s == STEP_DONE && v.kind == PSYNC_SNAPSHOT_BYTES) t.snapshot += v.bytes.size;
@@ -140,10 +141,10 @@ static told session_read(span all, size_t first)
     }
 }
 
-static void session_in_two(span in, uint8_t where)
+static void session_in_two(span in, uint8_t where, bool alone)
 {
-    told whole = session_read(in, in.size);
-    told cut = session_read(in, in.size * where / 255);
+    told whole = session_read(in, in.size, alone);
+    told cut = session_read(in, in.size * where / 255, alone);
     assert(whole.hash == cut.hash && whole.bad == cut.bad);
     assert(whole.snapshot == cut.snapshot && whole.stream == cut.stream);
 }
@@ -152,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2 || size > INPUT_MAX) return 0;
     span in = span_of(data + 2, size - 2);
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
     case 0:
         segment_read(in);
         break;
@@ -172,7 +173,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         name_read(in);
         break;
     case 6:
-        session_in_two(in, data[1]);
+    case 7:
+        session_in_two(in, data[1], data[0] % 8 == 7);
         break;
     }
     return 0;

@@ -201,3 +201,17 @@ def test_a_configuration_file_may_hold_it_all(secured, authority, tmp_path):
     done = tool.handover("migrate", "run", "--config", path, "--dry-run")
     expect(done, tool.DONE)
     assert pathlib.Path(tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["trusted", "stranger"])
+def test_a_replica_over_tls_feeds_the_link_only_with_a_certificate_that_is_trusted(secured, authority, stranger, good, known):
+    source, target = secured("valkey-8.0", password="a"), secured("valkey-8.0", password="b")
+    replica = secured("valkey-8.0", password="a", certificate=good if known else stranger.sign("server"), more={
+        "tls-replication": "yes", "replicaof": f"127.0.0.1 {source.port}"})
+    wait_until(lambda: source.info("replication").get("slave0", {}).get("state") == "online", 30, "the replica to be online")
+    with tool.Migration(source, target, trusting(authority)) as move:
+        move.start()
+        move.wait_phase("in-sync")
+        attached = move.status()["attached"]
+        assert attached["to"] == ("replica" if known else "source"), attached
+        assert known or (f":{replica.port}" in attached["why"] and "certificate" in attached["why"]), attached

@@ -22,6 +22,12 @@ static void event_tell(buf *out, const psync_event *v, psync_event_kind *last)
     case PSYNC_CONTINUE:
         good = buf_printf(out, "|continue %s", v->replid);
         break;
+    case PSYNC_DUAL_CHANNEL:
+        good = buf_text(out, "|dual");
+        break;
+    case PSYNC_PLACE:
+        good = buf_printf(out, "|place %s %" PRIu64 " %" PRIu64, v->replid, v->offset, v->client);
+        break;
     case PSYNC_REFUSED:
         good = buf_text(out, "|refused ") && buf_append(out, v->bytes);
         break;
@@ -68,9 +74,14 @@ static step run_feed(run *r, span more)
     }
 }
 
-static run run_new(void)
+/* An answer to PSYNC comes, or (`alone`) what follows SYNC on a connection of the snapshot's own.
+ */
+static run run_new(bool alone)
 {
-    return (run){.window = buf_of(MIB), .told = buf_of(MIB), .last = PSYNC_FULLRESYNC};
+    return (run){.reader = {.at = alone ? PSYNC_AT_PLACE : PSYNC_AT_ANSWER},
+                 .window = buf_of(MIB),
+                 .told = buf_of(MIB),
+                 .last = PSYNC_FULLRESYNC};
 }
 
 static void run_end(run *r)
@@ -105,7 +116,22 @@ static const struct {
     {"\n-LOADING Redis is loading\r\n", "|refused LOADING Redis is loading"},
     {"+FULLRESYNC " ID " 1\r\n\n-ERR Unable to perform background save\r\n",
      "|full " ID " 1|refused ERR Unable to perform background save"},
+    /* Dual channel: the first connection's answer, then what follows its second PSYNC. */
+    {"+DUALCHANNELSYNC\r\n", "|dual"},
+    {"+DUALCHANNELSYNC\r\n\n+CONTINUE " ID "\r\n*1\r\n", "|dual|continue " ID "|stream *1\r\n"},
+    /* The other one; valkey 9.1 names no database. */
+    {"\n\n$ENDOFF:4711 " ID " 0 6\r\n\n$EOF:" MARK "\r\nREDIS0011" MARK,
+     "|place " ID " 4711 6|begin ?|bytes REDIS0011|end"},
+    {"$ENDOFF:18446744073709551615 " ID " -1 18446744073709551615\r\n$3\r\nabc",
+     "|place " ID " 18446744073709551615 18446744073709551615|begin 3|bytes abc|end"},
+    {"-NOPERM User x has no permissions to run the 'sync' command\r\n",
+     "|refused NOPERM User x has no permissions to run the 'sync' command"},
 };
+
+static bool comes_alone(const char *sent)
+{
+    return strstr(sent, "$ENDOFF:") || strstr(sent, "'sync'");
+}
 
 static void every_session_cut_at_any_byte_tells_the_same(void **state)
 {
@@ -113,7 +139,7 @@ static void every_session_cut_at_any_byte_tells_the_same(void **state)
     for (size_t i = 0; i < COUNT_OF(sessions); i++) {
         span sent = span_text(sessions[i].sent);
         for (size_t cut = 0; cut <= sent.size; cut++) {
-            run r = run_new();
+            run r = run_new(comes_alone(sessions[i].sent));
             assert_int_equal(run_feed(&r, span_of(sent.at, cut)), STEP_MORE);
             assert_int_equal(run_feed(&r, span_tail(sent, cut)), STEP_MORE);
             if (!span_is(buf_span(&r.told), sessions[i].told))
@@ -128,7 +154,7 @@ static void every_session_byte_by_byte_tells_the_same(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(sessions); i++) {
-        run r = run_new();
+        run r = run_new(comes_alone(sessions[i].sent));
         span sent = span_text(sessions[i].sent);
         for (size_t at = 0; at < sent.size; at++)
             assert_int_equal(run_feed(&r, span_of(sent.at + at, 1)), STEP_MORE);
@@ -141,7 +167,7 @@ static void every_session_byte_by_byte_tells_the_same(void **state)
 static void a_marked_snapshot_keeps_back_less_than_a_mark(void **state)
 {
     (void)state;
-    run r = run_new();
+    run r = run_new(false);
     assert_int_equal(run_feed(&r, span_text("+FULLRESYNC " ID " 1\r\n$EOF:" MARK "\r\n")),
                      STEP_MORE);
     for (int i = 0; i < 1000; i++) {
@@ -172,14 +198,30 @@ static void what_is_no_answer_is_refused_at_any_cut(void **state)
         "+FULLRESYNC " ID " 1\r\n$\r\n",
         "+FULLRESYNC " ID " 1\r\n$-1\r\n",
         "+FULLRESYNC " ID " 1\r\n$EOF:abc\r\n",
+        "$ENDOFF:1 " ID " 0 6\r\n",
+        "+DUALCHANNELSYNC 1\r\n",
     };
-    for (size_t i = 0; i < COUNT_OF(damaged); i++) {
-        span sent = span_text(damaged[i]);
+    static const char *const misplaced[] = {
+        "+FULLRESYNC " ID " 1\r\n",
+        "$EOF:" MARK "\r\n",
+        "$ENDOFF:\r\n",
+        "$ENDOFF:1\r\n",
+        "$ENDOFF:1 " ID "\r\n",
+        "$ENDOFF:1 " ID " 0\r\n",
+        "$ENDOFF:1 " ID " 0 \r\n",
+        "$ENDOFF:1 " ID " 0 x\r\n",
+        "$ENDOFF:1 " ID " 0 6 7\r\n",
+        "$ENDOFF:-1 " ID " 0 6\r\n",
+        "$ENDOFF:1 0123 0 6\r\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(damaged) + COUNT_OF(misplaced); i++) {
+        bool alone = i >= COUNT_OF(damaged);
+        const char *text = alone ? misplaced[i - COUNT_OF(damaged)] : damaged[i];
+        span sent = span_text(text);
         for (size_t cut = 0; cut < sent.size; cut++) {
-            run r = run_new();
+            run r = run_new(alone);
             assert_int_equal(run_feed(&r, span_of(sent.at, cut)), STEP_MORE);
-            if (run_feed(&r, span_tail(sent, cut)) != STEP_BAD)
-                fail_msg("'%s' was taken", damaged[i]);
+            if (run_feed(&r, span_tail(sent, cut)) != STEP_BAD) fail_msg("'%s' was taken", text);
             assert_int_equal(r.e.kind, ERR_FORMAT);
             run_end(&r);
         }
@@ -189,7 +231,7 @@ static void what_is_no_answer_is_refused_at_any_cut(void **state)
 static void a_line_without_an_end_is_refused_at_its_limit(void **state)
 {
     (void)state;
-    run r = run_new();
+    run r = run_new(false);
     step s = STEP_MORE;
     size_t fed = 0;
     for (; s == STEP_MORE && fed < 5000; fed++)

@@ -445,6 +445,38 @@ static void a_full_spool_is_a_named_limit_and_keeps_nothing_of_what_came(void **
     assert_true(pattern_append(p->s, LANE_STREAM, 1, 0, &e));
 }
 
+static uint64_t lane_fill(place *p, spool_lane lane, err *e)
+{
+    uint64_t before = spool_bytes(p->s);
+    while (pattern_append(p->s, lane, 100, 0, e))
+        assert_true(spool_bytes(p->s) < 9000);
+    return spool_bytes(p->s) - before;
+}
+
+/* Small records: their heads count too, else the stream would take the snapshot's room. */
+static void a_shared_spool_keeps_room_for_the_other_lane(void **state)
+{
+    place *p = *state;
+    err e = {0};
+    place_open(p, 8000, 1000);
+    generation_begin(p, 1);
+    spool_share(p->s, true);
+    uint64_t stream = lane_fill(p, LANE_STREAM, &e);
+    assert_non_null(strstr(e.text, "of the stream, its share"));
+    assert_true(stream >= spool_stream_share(8000) && stream < spool_stream_share(8000) + 200);
+    assert_false(spool_is_full(p->s));
+    uint64_t snapshot = lane_fill(p, LANE_SNAPSHOT, &e);
+    assert_int_equal(e.kind, ERR_LIMIT);
+    assert_true(snapshot > 1500);
+    spool_release(p->s, LANE_SNAPSHOT, spool_extent_get(p->s, LANE_SNAPSHOT).end);
+    assert_true(lane_fill(p, LANE_SNAPSHOT, &e) > 0);
+    assert_int_equal(lane_fill(p, LANE_STREAM, &e), 0);
+    spool_share(p->s, false); /* the snapshot is whole: all is the stream's */
+    spool_release(p->s, LANE_SNAPSHOT, spool_extent_get(p->s, LANE_SNAPSHOT).end);
+    assert_true(lane_fill(p, LANE_STREAM, &e) > 0);
+    assert_true(spool_is_full(p->s));
+}
+
 static void release_deletes_only_whole_segments_below_the_position(void **state)
 {
     place *p = *state;
@@ -759,6 +791,7 @@ int main(void)
         with_place(a_reader_without_room_says_so_and_loses_nothing),
         with_place(a_complete_lane_is_complete_also_after_a_restart),
         with_place(a_full_spool_is_a_named_limit_and_keeps_nothing_of_what_came),
+        with_place(a_shared_spool_keeps_room_for_the_other_lane),
         with_place(release_deletes_only_whole_segments_below_the_position),
         with_place(the_segment_being_written_stays_and_a_complete_lane_goes_whole),
         with_place(a_reader_behind_what_was_released_is_told_and_does_not_wait),
