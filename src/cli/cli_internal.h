@@ -28,6 +28,7 @@ enum command_id {
     CMD_SANDBOX_DOWN,
     CMD_SANDBOX_ENGINES,
     CMD_DRILL,
+    CMD_SELFTEST,
     CMD_HELP,
     CMD_VERSION,
     CMD_MAN,
@@ -217,7 +218,8 @@ void error_print(FILE *out, const err *e, const struct cli_options *o);
 cli_command cmd_audit, cmd_migrate_run, cmd_migrate_status, cmd_migrate_pause, cmd_migrate_resume,
     cmd_migrate_throttle, cmd_migrate_quarantine, cmd_migrate_cutover, cmd_migrate_abort,
     cmd_migrate_finish, cmd_verify, cmd_rdb_info, cmd_rdb_keys, cmd_audit_network, cmd_sandbox_up,
-    cmd_sandbox_status, cmd_sandbox_down, cmd_sandbox_engines, cmd_drill, cmd_provision;
+    cmd_sandbox_status, cmd_sandbox_down, cmd_sandbox_engines, cmd_drill, cmd_provision,
+    cmd_selftest;
 migrate_verify_run cmd_verify_for_move;
 /* By --json, --md and --html FILE. */
 bool report_show(const struct cli_options *o, const report *r, err *e) MUST_CHECK;

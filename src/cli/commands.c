@@ -168,6 +168,12 @@ const struct command cli_commands[CMD_COUNT] = {
          "long nobody wrote, what was lost and what to set. Removes its keys. Exit 1 when a client "
          "did not follow.",
          READS_TARGET | WRITES_TARGET, false, cmd_drill, NULL, 0},
+    [CMD_SELFTEST] =
+        {"selftest", "--target URL [options]", "where a real cache differs from the tables",
+         "Some 250 harmless commands: those that the tables tell of in a form that nothing runs, "
+         "and what a move relies on with keys of a prefix of its own, which it deletes. Makes a "
+         "report to send to the makers of handover. Exit 1 when something differs.",
+         READS_TARGET | WRITES_TARGET, false, cmd_selftest, NULL, 0},
     [CMD_HELP] = {"help", "[COMMAND]", "this overview, or the help of a command",
                   "The same as COMMAND --help.", 0, false, run_help, NULL, 0},
     [CMD_VERSION] = {"version", "", "the version, the licence, and the dates of the tables",

@@ -78,7 +78,8 @@ static void exit_lines(FILE *out)
 /* The overview must fit a screen: the rest of these groups is in the help of the group. */
 static bool listed_by_group(size_t id)
 {
-    static const enum command_id rows[] = {CMD_RESUME, CMD_RDB_KEYS, CMD_SANDBOX_STATUS,
+    static const enum command_id rows[] = {CMD_PAUSE,        CMD_RESUME,
+                                           CMD_RDB_KEYS,     CMD_SANDBOX_STATUS,
                                            CMD_SANDBOX_DOWN, CMD_SANDBOX_ENGINES};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (rows[i] == id) return true;

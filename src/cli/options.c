@@ -6,8 +6,8 @@
      FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH))
 #define FOR_SERVERS (FOR(RUN) | FOR(CUTOVER) | FOR(ABORT) | FOR(FINISH) | FOR(VERIFY))
 #define FOR_SOURCE (FOR_SERVERS | FOR(AUDIT))
-#define FOR_TARGET (FOR_SERVERS | FOR(AUDIT_NETWORK) | FOR(DRILL))
-#define FOR_REPORT (FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR(DRILL) | FOR(PROVISION))
+#define FOR_TARGET (FOR_SERVERS | FOR(AUDIT_NETWORK) | FOR(DRILL) | FOR(SELFTEST))
+#define FOR_REPORT (FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR(DRILL) | FOR(PROVISION) | FOR(SELFTEST))
 #define FOR_AWS (FOR_SOURCE | FOR_TARGET) /* commands that take elasticache:// */
 #define FOR_SANDBOX (FOR(SANDBOX_UP) | FOR(SANDBOX_STATUS) | FOR(SANDBOX_DOWN))
 #define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
@@ -24,8 +24,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "redis[s]://[user@]host[:port][/db], unix://PATH"},
     {"target", "URL", OPTION_URL, FOR_SERVERS, .side = SIDE_TARGET,
      .help = "the same form, or elasticache://[user@]ID"},
-    {"target", "URL", OPTION_URL, FOR(AUDIT_NETWORK), .side = SIDE_TARGET, .needed = true,
-     .help = "host[:port], redis[s]://[user@]host[:port], elasticache://ID"},
+    {"target", "URL", OPTION_URL, FOR(AUDIT_NETWORK) | FOR(SELFTEST), .side = SIDE_TARGET,
+     .needed = true, .help = "host[:port], redis[s]://[user@]host[:port], elasticache://ID"},
     {"target", "URL", OPTION_URL, FOR(DRILL), .side = SIDE_TARGET, .needed = true,
      .help = "redis[s]://[user@]host[:port][/db], or elasticache://ID"},
     {"group", "ID", OPTION_TEXT, FOR(DRILL),
@@ -194,8 +194,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "look at no more keys; 0: at none"},
     {"sample-time", "DURATION", OPTION_DURATION, FOR(AUDIT), .fallback = "30s", .min = SECOND_MS,
      .max = DAY_MS, .help = "and no longer"},
-    {"timeout", "DURATION", OPTION_DURATION, FOR(AUDIT_NETWORK), .fallback = "5s", .min = 10,
-     .max = 600 * SECOND_MS, .help = "for connecting, and for each answer"},
+    {"timeout", "DURATION", OPTION_DURATION, FOR(AUDIT_NETWORK) | FOR(SELFTEST), .fallback = "5s",
+     .min = 10, .max = 600 * SECOND_MS, .help = "for connecting, and for each answer"},
     {"md", NULL, OPTION_FLAG, FOR_REPORT, .help = "the report as Markdown"},
     {"full", NULL, OPTION_FLAG, FOR_REPORT, .help = "as text: everything, not only what matters"},
     {"html", "FILE", OPTION_FILE, FOR_REPORT, .help = "also write it as one HTML page"},
