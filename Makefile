@@ -44,7 +44,7 @@ bench: setup-run all engines ## all figures of docs/performance.md; tables and b
 	@$(python) tests/bench/all.py $(args)
 
 interop: setup-test all engines ## clients from npm, Debian, PyPI, Maven and Go, recognised as the table says
-	@tests/interop/install.sh debian npm pypi moto maven go
+	@tests/interop/install.sh debian npm pypi sdk moto maven go
 	@$(python) -m pytest -p no:cacheprovider -q --tb=short tests/interop
 
 drill-table: setup-test all engines ## docs/clients-at-failover.md: what client libraries do at a failover (root)

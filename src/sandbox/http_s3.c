@@ -135,9 +135,10 @@ static struct MHD_Response *response_of(store_answer *a)
     struct store_reader *r = a->reader;
     bool has_bytes = a->body.size > 0 || a->length == 0;
     a->reader = NULL;
-    if (r && a->length > 0)
+    if (r && a->length > 0) {
         return MHD_create_response_from_callback(a->length, SEND_PIECE, reader_read, r,
                                                  reader_free);
+    }
     store_reader_free(r);
     if (!has_bytes)
         return MHD_create_response_from_callback(a->length, KIB, nothing_read, NULL, NULL);

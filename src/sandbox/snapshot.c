@@ -239,9 +239,10 @@ static bool bucket_check(api_call *c, const char *bucket, const char *key)
     shown named = span_show(span_text(bucket));
     if (!store_look_at(c->s->store, bucket, key, SEED_READER, &look, &e))
         return api_fail(c->e, "InternalFailure", "%s", e.text);
-    if (!look.has_bucket)
+    if (!look.has_bucket) {
         return api_fail(c->e, "InvalidParameterValue", "The S3 bucket %s does not exist.",
                         named.text);
+    }
     for (size_t i = 0; i < COUNT_OF(export_rights); i++) {
         if (look.bucket_rights & export_rights[i].right) continue;
         return api_fail(c->e, "InvalidParameterValue",

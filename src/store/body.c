@@ -26,9 +26,10 @@ static bool chunks_begin(struct store_call *c)
     size_t form = 0;
     while (form < COUNT_OF(known) && strcmp(known[form], payload) != 0)
         form++;
-    if (form == COUNT_OF(known))
+    if (form == COUNT_OF(known)) {
         return store_fail(c, "NotImplemented", "The sandbox does not have the payload %s.",
                           span_show(span_text(payload)).text);
+    }
     if (!decoded || !span_to_u64(span_text(decoded), &b->decoded))
         return store_fail(c, "MissingContentLength", NULL);
     b->has_decoded = true;
@@ -52,10 +53,11 @@ static bool extra_begin(struct store_call *c)
         (void)snprintf(b->extra_wanted, sizeof b->extra_wanted, "%s", c->r->values[i]);
     }
     if (trailer) kind = checksum_of_header(trailer);
-    if (trailer && kind == CHECKSUM_NONE)
+    if (trailer && kind == CHECKSUM_NONE) {
         return store_fail(c, "InvalidRequest",
                           "The value specified in the x-amz-trailer header is "
                           "not supported");
+    }
     checksum_begin(&b->extra, kind);
     return true;
 }
@@ -134,9 +136,10 @@ static bool trailer_take(struct store_call *c, const chunked_event *v)
     if (!buf_append(&b->trailers, v->name) || !buf_u8(&b->trailers, ':') ||
         !buf_append(&b->trailers, v->value) || !buf_u8(&b->trailers, '\n'))
         return store_fail(c, "InvalidRequest", "The trailers are too long.");
-    if (span_is_nocase(v->name, checksum_header(b->extra.kind)))
+    if (span_is_nocase(v->name, checksum_header(b->extra.kind))) {
         (void)snprintf(b->extra_wanted, sizeof b->extra_wanted, "%.*s", (int)v->value.size,
                        v->value.size ? (const char *)v->value.at : "");
+    }
     return true;
 }
 

@@ -14,9 +14,10 @@ bool list_buckets(struct store_call *c)
     const char *after = target_parameter_of(&c->t, "continuation-token");
     const char *most = target_parameter_of(&c->t, "max-buckets");
     int64_t left = BUCKETS_MAX;
-    if (most && (!span_to_i64(span_text(most), &left) || left < 1 || left > BUCKETS_MAX))
+    if (most && (!span_to_i64(span_text(most), &left) || left < 1 || left > BUCKETS_MAX)) {
         return store_fail(c, "InvalidArgument", "max-buckets is a number from 1 to %d.",
                           BUCKETS_MAX);
+    }
     bucket_row b = {.name = after ? after : ""};
     bool found = true;
     answer_begin(c, "ListAllMyBucketsResult");
@@ -70,10 +71,11 @@ bool create_bucket(struct store_call *c)
     bucket_row b = {.name = c->t.bucket, .created_ms = clock_wall_ms()};
     if (!document_location_read(buf_span(&c->body.document), &c->memory, &place, &e))
         return store_fail(c, "MalformedXML", NULL);
-    if (*place && strcmp(place, c->s->region) != 0)
+    if (*place && strcmp(place, c->s->region) != 0) {
         return store_fail(c, "InvalidLocationConstraint",
                           "The specified location-constraint is not valid: the sandbox is in %s",
                           c->s->region);
+    }
     if (!rights_of_new(c, &b)) return false;
     if (!index_bucket(c->s, b.name, &c->memory, &c->bucket, &found, &e))
         return store_fail_inside(c, &e);

@@ -69,9 +69,10 @@ static bool headers_check(struct store_call *c)
             good = strcasecmp(known[k], name) == 0;
         for (size_t k = 0; !good && k < COUNT_OF(prefixes); k++)
             good = strncasecmp(prefixes[k], name, strlen(prefixes[k])) == 0;
-        if (!good)
+        if (!good) {
             return store_fail(c, "NotImplemented", "The sandbox does not have the header %s.",
                               span_show(span_text(name)).text);
+        }
     }
     return true;
 }
@@ -86,7 +87,9 @@ static bool is_it(const struct store_call *c, const store_operation *op, char le
 /* The rows with a marker or a header stand before those without. */
 static bool operation_find(struct store_call *c)
 {
-    char level = *c->t.key ? 'o' : *c->t.bucket ? 'b' : 's';
+    char level = 's';
+    if (*c->t.bucket) level = 'b';
+    if (*c->t.key) level = 'o';
     for (size_t i = 0; store_operation_at(i); i++) {
         c->op = store_operation_at(i);
         if (is_it(c, c->op, level)) return true;

@@ -14,9 +14,10 @@ static step line_take(chunked *c, cursor *in, span *ret, err *e)
             c->line_size = 0;
             return STEP_DONE;
         }
-        if (c->line_size == CHUNKED_LINE_MAX)
+        if (c->line_size == CHUNKED_LINE_MAX) {
             return err_at(e, ERR_LIMIT, in->offset, "a line of more than %zu bytes between chunks",
                           CHUNKED_LINE_MAX);
+        }
         c->line[c->line_size++] = byte;
     }
     return STEP_MORE;

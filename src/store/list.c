@@ -27,9 +27,10 @@ static bool listing_take(struct store_call *c, const char *max_name, listing *l)
                    .last = ""};
     if (encoding && strcmp(encoding, "url") != 0)
         return store_fail(c, "InvalidArgument", "Invalid Encoding Method specified in Request");
-    if (max && (!span_to_i64(span_text(max), &l->max) || l->max < 0))
+    if (max && (!span_to_i64(span_text(max), &l->max) || l->max < 0)) {
         return store_fail(c, "InvalidArgument",
                           "Provided %s not an integer or within integer range", max_name);
+    }
     if (l->max > KEYS_MAX) l->max = KEYS_MAX;
     return true;
 }
@@ -186,10 +187,11 @@ bool list_uploads(struct store_call *c)
     const char *key = target_parameter_of(&c->t, "key-marker");
     const char *id = target_parameter_of(&c->t, "upload-id-marker");
     if (!listing_take(c, "max-uploads", &l)) return false;
-    if (*l.delimiter)
+    if (*l.delimiter) {
         return store_fail(c, "NotImplemented",
                           "The sandbox does not have the parameter delimiter of "
                           "ListMultipartUploads.");
+    }
     /* Without an id all uploads of that key lie before the page: "~" is behind every id. */
     upload_row u = {.key = key ? key : "", .id = id ? id : key ? "~" : ""};
     answer_begin(c, "ListMultipartUploadsResult");

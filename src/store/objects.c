@@ -49,9 +49,10 @@ static bool wishes_check(struct store_call *c)
 {
     const char *class = call_header(c, "X-Amz-Storage-Class");
     const char *encryption = call_header(c, "X-Amz-Server-Side-Encryption");
-    if (class && strcmp(class, "STANDARD") != 0)
+    if (class && strcmp(class, "STANDARD") != 0) {
         return store_fail(c, "NotImplemented", "The sandbox does not have the storage class %s.",
                           span_show(span_text(class)).text);
+    }
     if (!encryption || strcmp(encryption, "AES256") == 0 || strcmp(encryption, "aws:kms") == 0)
         return true;
     return store_fail(c, "InvalidArgument", "The encryption method specified is not supported");
@@ -253,9 +254,10 @@ bool get_object(struct store_call *c)
     answer_head(c, "ETag", "\"%s\"", o.etag);
     answer_head(c, "Last-Modified", "%s", http_date_show(o.modified_ms).text);
     answer_head(c, "Accept-Ranges", "bytes");
-    if (part)
+    if (part) {
         answer_head(c, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first,
                     first + count - 1, o.size);
+    }
     meta_tell(c, o.meta);
     return true;
 }
@@ -284,9 +286,10 @@ bool delete_objects(struct store_call *c)
 {
     err e = {0};
     document_delete d = {0};
-    if (!call_header(c, "Content-MD5") && c->body.extra.kind == CHECKSUM_NONE)
+    if (!call_header(c, "Content-MD5") && c->body.extra.kind == CHECKSUM_NONE) {
         return store_fail(c, "InvalidRequest",
                           "Missing required header for this request: Content-MD5");
+    }
     if (!document_delete_read(buf_span(&c->body.document), &c->memory, &d, &e))
         return store_fail(c, "MalformedXML", NULL);
     answer_begin(c, "DeleteResult");
@@ -320,10 +323,11 @@ bool copy_source(struct store_call *c, object_row *ret)
     bool found = false;
     const char *source = call_header(c, "X-Amz-Copy-Source");
     if (!source || !target_source_read(source, &c->memory, &from, &e) || !*from.bucket ||
-        !*from.key)
+        !*from.key) {
         return store_fail(c, "InvalidArgument",
                           "Copy Source must mention the source bucket and key: "
                           "sourcebucket/sourcekey");
+    }
     if (!index_bucket(c->s, from.bucket, &c->memory, &bucket, &found, &e))
         return store_fail_inside(c, &e);
     if (!found) return store_fail(c, "NoSuchBucket", NULL);

@@ -61,9 +61,10 @@ bool rights_take(struct store_call *c, bool enforced, const char **ret_acl)
     bool some = false;
     const char *canned = call_header(c, "X-Amz-Acl");
     if (!grants_take(c, &list, &some)) return false;
-    if (some && canned)
+    if (some && canned) {
         return store_fail(c, "InvalidRequest",
                           "Specifying both Canned ACLs and Header Grants is not allowed");
+    }
     if (enforced && canned && strcmp(canned, "bucket-owner-full-control") != 0)
         return store_fail(c, "AccessControlListNotSupported", NULL);
     if (!some && !acl_canned(canned ? canned : "private", c->s->owner, &list, &e))

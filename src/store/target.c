@@ -153,7 +153,7 @@ bool target_range(const char *range, uint64_t size, uint64_t *ret_first, uint64_
     uint64_t last = UINT64_MAX;
     if (!span_starts(rest, "bytes=")) return false;
     rest = span_tail(rest, 6);
-    const uint8_t *dash = memchr(rest.at, '-', rest.size);
+    const uint8_t *dash = rest.size ? memchr(rest.at, '-', rest.size) : NULL;
     if (!dash) return false;
     from = span_of(rest.at, (size_t)(dash - rest.at));
     span to = span_tail(rest, from.size + 1);

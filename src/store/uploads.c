@@ -114,9 +114,10 @@ bool upload_part_copy(struct store_call *c)
     const char *range = call_header(c, "X-Amz-Copy-Source-Range");
     if (!number_take(c, &p.number) || !upload_of_call(c, &u) || !copy_source(c, &o)) return false;
     p.size = o.size;
-    if (range && (!target_range(range, o.size, &first, &p.size) || p.size == 0))
+    if (range && (!target_range(range, o.size, &first, &p.size) || p.size == 0)) {
         return store_fail(c, "InvalidArgument",
                           "The x-amz-copy-source-range value must be of the form bytes=first-last");
+    }
     if (p.size > STORE_OBJECT_PUT_MAX) return store_fail(c, "EntityTooLarge", NULL);
     if (!bytes_copy(c, &o, first, &p, file)) return false;
     if (!part_put(c, u.id, &p)) {

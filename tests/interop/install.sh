@@ -1,8 +1,8 @@
 #!/bin/sh
 # tests/interop/install.sh [KIND...]: other people's clients into .cache/interop, nothing anywhere
-# else. Kinds: debian npm (without an argument: these) pypi maven go, and moto (S3 and STS in Python,
-# which witnesses the AWS client), drill (the programs of tests/interop/drill, for what is there).
-# What is there is kept; remove .cache/interop/KIND to fetch it again.
+# else. Kinds: debian npm (without an argument: these) pypi maven go, sdk (AWS's own for JavaScript, for the
+# sandbox), moto (S3 and STS in Python, which witnesses the AWS client and the sandbox), drill (the programs of
+# tests/interop/drill, for what is there). What is there is kept; remove .cache/interop/KIND to fetch it again.
 # Debian's own packages come from tools/setup.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -37,6 +37,14 @@ npm_() {
     (cd "$store/node.part" && echo '{"private": true}' >package.json &&
         npm install --no-audit --no-fund --loglevel=error redis@6 ioredis@6 iovalkey@0.4 @valkey/valkey-glide@2 bullmq@6)
     made node
+}
+
+sdk() {
+    command -v npm >/dev/null || "$top/tools/setup.sh" node
+    begin sdk "the AWS SDK from npm" || return 0
+    (cd "$store/sdk.part" && echo '{"private": true}' >package.json &&
+        npm install --no-audit --no-fund --loglevel=error @aws-sdk/client-s3@3 @aws-sdk/client-elasticache@3 @aws-sdk/lib-storage@3)
+    made sdk
 }
 
 pypi() {
@@ -91,9 +99,9 @@ for kind in "$@"; do
     case $kind in
     npm) npm_ ;;
     go) go_ ;;
-    debian | pypi | moto | maven | drill) "$kind" ;;
+    debian | pypi | sdk | moto | maven | drill) "$kind" ;;
     *)
-        echo "error: no kind is called '$kind'; one of debian npm pypi moto maven go drill" >&2
+        echo "error: no kind is called '$kind'; one of debian npm pypi sdk moto maven go drill" >&2
         exit 2
         ;;
     esac

@@ -213,19 +213,13 @@ static void ranges_are_cut_to_the_size(void **state)
         const char *range;
         bool is_one;
         uint64_t first, count;
-    } rows[] = {{"bytes=0-0", true, 0, 1},
-                {"bytes=3-", true, 3, 7},
-                {"bytes=-4", true, 6, 4},
-                {"bytes=-99", true, 0, 10},
-                {"bytes=9-99", true, 9, 1},
-                {"bytes=10-", true, 10, 0},
-                {"bytes=-0", true, 10, 0},
-                {"bytes=4-3", false, 0, 0},
-                {"bytes=-", false, 0, 0},
-                {"bytes=a-b", false, 0, 0},
-                {"items=0-1", false, 0, 0},
-                {"", false, 0, 0},
-                {"bytes=0-18446744073709551615", true, 0, 10}};
+    } rows[] = {{"bytes=0-0", true, 0, 1},  {"bytes=3-", true, 3, 7},
+                {"bytes=-4", true, 6, 4},   {"bytes=-99", true, 0, 10},
+                {"bytes=9-99", true, 9, 1}, {"bytes=10-", true, 10, 0},
+                {"bytes=-0", true, 10, 0},  {"bytes=4-3", false, 0, 0},
+                {"bytes=-", false, 0, 0},   {"bytes=a-b", false, 0, 0},
+                {"items=0-1", false, 0, 0}, {"", false, 0, 0},
+                {"bytes=", false, 0, 0},    {"bytes=0-18446744073709551615", true, 0, 10}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         uint64_t first = 0;
         uint64_t count = 0;
