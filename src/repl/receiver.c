@@ -326,20 +326,22 @@ static bool event_handle(receiver *r, const psync_event *v, err *e)
     return true; /* bytes are handled by the caller, who can stop in the middle of them */
 }
 
-/* A snapshot that waits for the applier beside a stream that flows is no trouble to tell of. */
-static void full_set(receiver *r, channel *c, bool full, const err *why)
+/* `why` there is no room; NULL: there is. A snapshot that waits for the applier beside a stream
+ * that flows is no trouble to tell of. */
+static void room_note(receiver *r, channel *c, const err *why)
 {
     bool waits = c == &r->side && spool_share_is_full(r->spool, LANE_SNAPSHOT);
-    c->full = full;
-    c->troubled = full && !waits;
-    net_conn_hold_reading(engine_conn(c->engine), full);
+    c->full = why != NULL;
+    c->troubled = why && !waits;
+    net_conn_hold_reading(engine_conn(c->engine), c->full);
     pthread_mutex_lock(&r->lock);
     r->status.full = r->main.troubled || r->side.troubled;
     bool of_room = r->status.trouble.kind == ERR_LIMIT || r->status.trouble.kind == ERR_IO;
-    if (c->troubled)
+    if (why && !waits) {
         r->status.trouble = *why;
-    else if (of_room && !r->status.full)
+    } else if (of_room && !r->status.full) {
         r->status.trouble = (err){0};
+    }
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -351,7 +353,7 @@ static bool bytes_take(receiver *r, channel *c, const psync_event *v, size_t *re
     bool done = bytes_store(r, snapshot ? LANE_SNAPSHOT : LANE_STREAM, v->bytes, ret_stored, &why);
     heard(r, c, *ret_stored);
     if (!snapshot) r->quick_acks = 0;
-    if (!done) full_set(r, c, true, &why);
+    if (!done) room_note(r, c, &why);
     return done;
 }
 
@@ -377,7 +379,7 @@ static bool input_drain(receiver *r, channel *c, err *e)
         if (s == STEP_MORE) {
             net_conn_eat(conn, eaten);
             if (eaten > 0) heard(r, c, 0); /* keep-alives: a snapshot may take minutes to begin */
-            if (c->full) full_set(r, c, false, NULL);
+            if (c->full) room_note(r, c, NULL);
             return true;
         }
         size_t stored = 0;
