@@ -144,7 +144,7 @@ typedef struct {
     engine_login face; /* first, so that one is the other */
     pthread_mutex_t lock;
     struct aws_session *session; /* one thread at a time */
-    cache_kept kept;
+    cache_kept kept = {0};
     char *kept_text;
 } iam_login;
 
@@ -192,7 +192,7 @@ login_new(const struct cli_options *o, struct aws_session *s, const cache_kept *
 bool cache_login_again(const struct cli_options *o, const char *text, engine_login **ret, err *e)
 {
     struct aws_session *s = NULL;
-    cache_kept kept;
+    cache_kept kept = {0};
     if (!cache_kept_read(text, &kept, e) || !session_new(o, &kept, &s, e)) return false;
     *ret = login_new(o, s, &kept);
     return true;

@@ -6,9 +6,10 @@ static bool time_check(const iam_claim *c, int64_t wall_ms, err *e)
 {
     int64_t stamp = 0;
     if (!sigv4_stamp_read(c->claim.scope.stamp, &stamp, e)) return false;
-    if (stamp > wall_ms + IAM_AHEAD_MS)
+    if (stamp > wall_ms + IAM_AHEAD_MS) {
         return err_set(e, ERR_AUTH, "its date is %lld s ahead",
                        (long long)(stamp - wall_ms) / 1000);
+    }
     if (wall_ms > stamp + c->claim.expires_s * 1000) {
         return err_set(e, ERR_AUTH, "it expired %lld s ago",
                        (long long)(wall_ms - stamp) / 1000 - c->claim.expires_s);
