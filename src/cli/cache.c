@@ -144,7 +144,7 @@ typedef struct {
     engine_login face; /* first, so that one is the other */
     pthread_mutex_t lock;
     struct aws_session *session; /* one thread at a time */
-    cache_kept kept = {0};
+    cache_kept kept;
     char *kept_text;
 } iam_login;
 
