@@ -1,27 +1,11 @@
-#include <signal.h>
 #include <unistd.h>
 
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli_internal.h"
+#include "cli/stop.h"
 #include "cli/urls.h"
-
-static volatile sig_atomic_t stop_asked;
-
-static void stop_ask(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
-/* The first signal ends the looking, and what was seen is reported; the second one ends us. */
-static void signals_take(void)
-{
-    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
 
 /* What lasts is announced, so that nobody wonders. */
 static void duration_tell(const struct cli_options *o, const audit_options *a)
@@ -62,8 +46,9 @@ bool cmd_audit(const struct cli_options *o, int *ret_exit, err *e)
                              .sample_keys_max = cli_count(o, "sample-keys"),
                              .sample_ms_max = cli_duration_ms(o, "sample-time"),
                              .today = now.text,
-                             .stop = &stop_asked};
-    if (options.source) signals_take(); /* files are read in no time: a signal ends that */
+                             .stop = stop_flag()};
+    /* The first signal ends the looking, and what was seen is reported. */
+    if (options.source) stop_signals_take();
     duration_tell(o, &options);
     bool done = audit_run(&options, &r, e) && report_show(o, r, e);
     if (done && report_count(r, SEVERITY_BLOCK) > 0) *ret_exit = 1;

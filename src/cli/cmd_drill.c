@@ -1,28 +1,12 @@
-#include <signal.h>
-
 #include "base/clock.h"
 #include "cli/cache.h"
 #include "cli/cli_internal.h"
+#include "cli/stop.h"
 #include "cli/urls.h"
 #include "drill/drill.h"
 
 #define EXEC "exec:"
 #define FIND_MS 20000
-
-static volatile sig_atomic_t stop_asked;
-
-static void stop_ask(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
-static void signals_take(void)
-{
-    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
 
 /* "exec:CMD" without its head. */
 static bool commands_read(const struct cli_options *o, const char **ret, size_t *ret_count, err *e)
@@ -80,9 +64,9 @@ drill(const struct cli_options *o, drill_options *options, engine_url *url, int 
 {
     drill_result result = {0};
     options->url = url;
-    options->stop = &stop_asked;
+    options->stop = stop_flag();
     options->duration_ms = cli_duration_ms(o, "duration");
-    signals_take();
+    stop_signals_take();
     bool done = drill_run(options, &result, e) && show(o, &result, e);
     if (done && drill_left_behind(&result) > 0) *ret_exit = 1;
     drill_result_clear(&result);

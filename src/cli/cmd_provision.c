@@ -1,23 +1,6 @@
-#include <signal.h>
-
 #include "cli/cli_internal.h"
+#include "cli/stop.h"
 #include "provision/provision.h"
-
-static volatile sig_atomic_t stop_asked;
-
-static void stop_ask(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
-/* The first signal ends at the next step, with what to do next; the second one ends us. */
-static void signals_take(void)
-{
-    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
 
 static bool confirm(void *context, const char *what, err *e)
 {
@@ -80,7 +63,7 @@ bool cmd_provision(const struct cli_options *o, int *ret_exit, err *e)
                                  .at = cli_text(o, "at"),
                                  .timeout_ms = cli_duration_ms(o, "timeout"),
                                  .out = stdout,
-                                 .stop = &stop_asked,
+                                 .stop = stop_flag(),
                                  .confirm = confirm,
                                  .context = context.context};
     for (size_t i = 0; i < ENGINE_TLS_COUNT; i++) {
@@ -88,6 +71,6 @@ bool cmd_provision(const struct cli_options *o, int *ret_exit, err *e)
         (void)snprintf(option, sizeof option, "target-%s", engine_tls_names[i]);
         options.tls[i] = cli_text(o, option);
     }
-    signals_take();
+    stop_signals_take();
     return cli_flag(o, "destroy") ? destroy(o, &options, e) : make(o, &options, ret_exit, e);
 }

@@ -1,29 +1,14 @@
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli_internal.h"
 #include "cli/repair.h"
+#include "cli/stop.h"
 #include "cli/urls.h"
 #include "journal/journal.h"
 #include "verify/print.h"
 #include "verify/verify.h"
-
-static volatile sig_atomic_t stop_asked;
-
-static void stop_ask(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
-static void signals_take(void)
-{
-    struct sigaction action = {.sa_handler = stop_ask, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &action, NULL); /* fails for no signal of these */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
 
 static void progress_draw(void *context, const verify_progress *p)
 {
@@ -116,9 +101,9 @@ bool cmd_verify(const struct cli_options *o, int *ret_exit, err *e)
                               .ttl_tolerance_ms = cli_duration_ms(o, "ttl-tolerance"),
                               .rounds = (int)cli_count(o, "rounds"),
                               .state = cli_text(o, "state"),
-                              .stop = &stop_asked};
+                              .stop = stop_flag()};
     if (isatty(STDERR_FILENO) && !cli_flag(o, "quiet")) options.progress = progress_draw;
-    signals_take();
+    stop_signals_take();
     bool done = compare(o, &options, &list, &result, e);
     const char *workdir = cli_text(o, "workdir");
     done = done && result_print(o, &result, e) && (!workdir || result_note(workdir, &result, e));
