@@ -32,7 +32,7 @@ static const struct {
     {FAILURE_NAME, {"name resolution", NULL}},
     {FAILURE_NAME, {"Name or service not known", NULL}},
     {FAILURE_REFUSED, {"refused", NULL}},
-    {FAILURE_REFUSED, {"failed to connect to any host", NULL}}, /* Jedis */
+    {FAILURE_REFUSED, {"failed to connect", NULL}}, /* Jedis */
     {FAILURE_TLS, {"certificate", NULL}},
     {FAILURE_TLS, {"handshake", NULL}},
     {FAILURE_TIMEOUT, {"timed out", NULL}},

@@ -39,7 +39,7 @@ static void a_failure_is_known_by_what_its_library_said(void **state)
         {"NOAUTH Authentication required.", FAILURE_AUTH},
         {"certificate verify failed", FAILURE_TLS},
         {"Reached the max retries per request limit (which is 20).", FAILURE_GAVE_UP},
-        {"Failed to connect to any host resolved for DNS name.", FAILURE_REFUSED},
+        {"Failed to connect to cart.example:6379.", FAILURE_REFUSED},
         {"", FAILURE_OTHER},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)

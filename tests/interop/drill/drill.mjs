@@ -9,7 +9,7 @@ const drill = (name) => process.env[`HANDOVER_DRILL_${name}`];
 const host = drill("HOST"), port = Number(drill("PORT")), expiry = Number(drill("EXPIRY_S"));
 const recommended = settings === "recommended";
 const say = (...words) => process.stdout.write(words.join(" ").replace(/\s+/g, " ") + "\n");
-const failed = (error) => say("error", error.message || error.errors?.[0]?.message || error.code || error.name);
+const failed = (error) => say("error", error.message || error.errors?.[0]?.message || error.code || error.constructor.name);
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const retry = (times) => Math.min(times * 100, 1000);
 

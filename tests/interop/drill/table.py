@@ -156,7 +156,9 @@ def in_short(clients):
     behind = [name for name, client in clients.items() if not client["followed"]]
     ranked = sorted((client["stalled_ms"], name) for name, client in clients.items() if client["followed"])
     said = f"{len(ranked)} of {len(clients)} follow"
-    if ranked:
+    if any(client["lost"] for client in clients.values()):
+        said += f"; lost writes: up to {max(client['lost'] for client in clients.values())}"
+    elif ranked:
         middle = ranked[len(ranked) // 2][0]
         said += f", half of them within {middle / 1000:.1f} s, the last ({ranked[-1][1]}) after {ranked[-1][0] / 1000:.1f} s"
     return said + (f". Not: {', '.join(behind)}" if behind else "")
