@@ -130,9 +130,10 @@ draft_write(FILE *out, const plan_draft *d, const audit_facts *f, const knowledg
                   "fields.\n"
                   "name: " NAME "\n",
                   f->nodes[0].address);
-    if (d->is_cluster)
+    if (d->is_cluster) {
         (void)fputs("# The source is a cluster, and a plan makes a cache without cluster mode.\n",
                     out);
+    }
     if (d->parameters.count > 0) (void)fputs("parameter-group:\n  parameters:\n", out);
     for (size_t i = 0; i < d->parameters.count; i++) {
         (void)fprintf(out, "    %s: ", d->parameters.rows[i].name);

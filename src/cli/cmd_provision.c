@@ -25,9 +25,10 @@ static bool destroy(const struct cli_options *o, const provision_options *p, err
 {
     size_t count = 0;
     if (!provision_destroy(p, &count, e)) return false;
-    if (count == 0 || !cli_flag(o, "dry-run"))
+    if (count == 0 || !cli_flag(o, "dry-run")) {
         (void)printf("%zu removed: all that carried the tag handover:plan=%s\n", count,
                      p->plan->name.text);
+    }
     return true;
 }
 

@@ -67,10 +67,11 @@ static bool change_parameters(work *w, thing *t, err *e)
     call_parameter *change = arena_alloc(w->memory, PLAN_PARAMETERS_MAX * 2 * sizeof *change);
     call_parameter *back = arena_alloc(w->memory, PLAN_PARAMETERS_MAX * 2 * sizeof *back);
     const char *family = xml_text(t->xml, "CacheParameterGroupFamily");
-    if (strcmp(family, w->p->family.text) != 0)
+    if (strcmp(family, w->p->family.text) != 0) {
         return fixed(
             t, "the family", family, w->p->family.text,
             "give the parameter group another 'name' in the plan: a group keeps its family", e);
+    }
     if (!parameters_read(w, t->id, &rows, &count, e)) return false;
     for (size_t i = 0; i < w->p->parameters.count; i++) {
         const plan_pair *pair = &w->p->parameters.at[i];
@@ -263,9 +264,10 @@ static bool group_fixed_check(work *w, const thing *t, const xml_node *node, err
          !node || !p->subnet_group.text ||
              strcmp(xml_text(node, "CacheSubnetGroupName"), p->subnet_group.text) == 0},
     };
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (!rows[i].same)
             return fixed(t, rows[i].what, rows[i].there, rows[i].wanted, rows[i].hint, e);
+    }
     return true;
 }
 

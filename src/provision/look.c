@@ -100,9 +100,10 @@ static bool collect(void *context, const xml_node *result, err *e)
     collecting *c = context;
     for (const xml_node *n = xml_at(result, rows[c->kind].list); n; n = xml_next(n)) {
         thing t = thing_of(c->kind, n);
-        if (c->count == THINGS_MAX)
+        if (c->count == THINGS_MAX) {
             return err_set(e, ERR_AWS, "more than %zu of the kind %s", c->count,
                            rows[c->kind].name);
+        }
         if (c->count == c->room) {
             c->room = c->room ? 2 * c->room : 32;
             c->things = mem_realloc(c->things, c->room * sizeof *c->things);

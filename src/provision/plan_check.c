@@ -131,9 +131,10 @@ static bool parameter_check(const checker *x, const plan_pair *pair, err *e)
                       arena_printf(x->memory, "'%s' cannot be changed there", name),
                       arena_printf(x->memory, "take it out: it is %s", p.default_value), e);
     }
-    if (strcmp(p.name, "cluster-enabled") == 0 && strcmp(value, "no") != 0)
+    if (strcmp(p.name, "cluster-enabled") == 0 && strcmp(value, "no") != 0) {
         return refuse(x, pair->value.line, "cluster mode has no place in a plan",
                       "take it out; a cluster is created by hand", e);
+    }
     bool is_number = strcmp(p.type, "integer") != 0 || span_to_i64(span_text(value), &number);
     if (is_number && knowledge_parameter_allows(&p, value)) return true;
     return refuse(x, pair->value.line,
@@ -165,11 +166,12 @@ static bool user_id_fill(const checker *x, plan_user *u, err *e)
                          ? u->name.text
                          : arena_printf(x->memory, "%s-%s", x->p->name.text, u->name.text);
     const char *must = form_id(id);
-    if (must)
+    if (must) {
         return refuse(x, u->line,
                       arena_printf(x->memory, "no id can be made of the user's name (%s)",
                                    span_show(span_text(id)).text),
                       "give the user an 'id'", e);
+    }
     u->id = text_of(id);
     return true;
 }
@@ -185,20 +187,25 @@ static bool user_check(const checker *x, plan_user *u, err *e)
                 "an access string, as 'on ~cart:* +@all -@dangerous'", e) ||
         !user_id_fill(x, u, e))
         return false;
-    if ((u->passwords.count > 0) + open + iam != 1)
+    if ((u->passwords.count > 0) + open + iam != 1) {
         return refuse(x, u->line, "the user needs one way to log in",
                       "one of 'passwords', 'iam: true' and 'no-password: true'", e);
-    if (open && is_valkey && strcmp(u->name.text, "default") != 0)
+    }
+    if (open && is_valkey && strcmp(u->name.text, "default") != 0) {
         return refuse(x, u->no_password.line, "users of valkey log in with a password or by IAM",
                       "give it 'passwords' or 'iam: true'", e);
-    if (iam && strcmp(u->id.text, u->name.text) != 0)
+    }
+    if (iam && strcmp(u->id.text, u->name.text) != 0) {
         return refuse(x, u->id.line ? u->id.line : u->line,
                       "with IAM the id and the name of a user are one",
                       "give both the same text, or take the id out", e);
-    if (iam && !knowledge_version_at_least(x->p->version.text, is_valkey ? "7.2" : "7.0"))
+    }
+    if (iam && !knowledge_version_at_least(x->p->version.text, is_valkey ? "7.2" : "7.0")) {
         return refuse(x, u->iam.line, "IAM users need Redis 7.0 or Valkey 7.2",
                       "choose a newer version, or give it 'passwords'", e);
+    }
     for (const plan_user *other = x->p->users; other != u; other++) {
+        assert(other->id.text && other->name.text); /* was checked before */
         bool same_id = strcmp(other->id.text, u->id.text) == 0;
         if (!same_id && strcmp(other->name.text, u->name.text) != 0) continue;
         return refuse(x, u->line,
@@ -222,9 +229,10 @@ static bool users_check(const checker *x, err *e)
                       "a user group of redis needs a user with the name 'default'",
                       "add one: name: default, access: \"off ~* -@all\", no-password: true", e);
     }
-    if (plan_has_users(p) && !knowledge_version_at_least(p->version.text, "6.0"))
+    if (plan_has_users(p) && !knowledge_version_at_least(p->version.text, "6.0")) {
         return refuse(x, p->version.line, "users need Redis 6.0 or newer",
                       "choose a newer version, or 'auth-token'", e);
+    }
     return true;
 }
 
@@ -234,31 +242,39 @@ static bool group_check(const checker *x, err *e)
 {
     const plan *p = x->p;
     bool plain = strcmp(p->tls.text, "no") == 0;
-    if (p->auth_token.text && plan_has_users(p))
+    if (p->auth_token.text && plan_has_users(p)) {
         return refuse(x, p->auth_token.line, "an AUTH token and users exclude each other",
                       "keep 'auth-token' or 'users': a cache takes one of them", e);
-    if (plain && (p->auth_token.text || plan_has_users(p)))
+    }
+    if (plain && (p->auth_token.text || plan_has_users(p))) {
         return refuse(x, p->tls.line, "an AUTH token and users need TLS",
                       "write 'tls: required' (or 'preferred' while clients change)", e);
-    if (p->auto_failover.number && p->replicas.number == 0)
+    }
+    if (p->auto_failover.number && p->replicas.number == 0) {
         return refuse(x, p->auto_failover.line ? p->auto_failover.line : p->multi_az.line,
                       "an automatic failover needs a replica", "write 'replicas: 1' or more", e);
-    if (p->multi_az.number && p->replicas.number == 0)
+    }
+    if (p->multi_az.number && p->replicas.number == 0) {
         return refuse(x, p->multi_az.line, "Multi-AZ needs a replica",
                       "write 'replicas: 1' or more, or 'multi-az: false'", e);
-    if (p->multi_az.number && !p->auto_failover.number)
+    }
+    if (p->multi_az.number && !p->auto_failover.number) {
         return refuse(x, p->multi_az.line ? p->multi_az.line : p->auto_failover.line,
                       "Multi-AZ needs the automatic failover",
                       "write 'automatic-failover: true', or 'multi-az: false'", e);
-    if (p->multi_az.number && p->subnets.count == 1)
+    }
+    if (p->multi_az.number && p->subnets.count == 1) {
         return refuse(x, p->subnets.line, "Multi-AZ needs subnets in two zones",
                       "name a second subnet, of another zone", e);
-    if (p->snapshot_window.text && p->retention_days.number == 0)
+    }
+    if (p->snapshot_window.text && p->retention_days.number == 0) {
         return refuse(x, p->snapshot_window.line, "a snapshot window without snapshots",
                       "write 'snapshot-retention-days: 1' or more, or take the window out", e);
-    if (p->subnet_group_line && p->subnets.count == 0 && !p->subnet_group.line)
+    }
+    if (p->subnet_group_line && p->subnets.count == 0 && !p->subnet_group.line) {
         return refuse(x, p->subnet_group_line, "the subnet group has no subnets",
                       "list them under 'subnets', or name a group that is there", e);
+    }
     return true;
 }
 
@@ -269,12 +285,14 @@ static bool tags_check(const checker *x, err *e)
         size_t size = strlen(tag->name);
         bool reserved =
             strncmp(tag->name, "aws:", 4) == 0 || strncmp(tag->name, "handover:", 9) == 0;
-        if (reserved)
+        if (reserved) {
             return refuse(x, tag->value.line, "this name of a tag is not yours to give",
                           "names that begin with aws: or handover: are set by others", e);
-        if (size == 0 || size > 128 || strlen(tag->value.text) > 256)
+        }
+        if (size == 0 || size > 128 || strlen(tag->value.text) > 256) {
             return refuse(x, tag->value.line, "a tag is too long",
                           "a name has 1 to 128 characters, a value 256 at most", e);
+        }
     }
     return true;
 }

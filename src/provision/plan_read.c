@@ -122,12 +122,14 @@ static bool value_read(reader *x, const struct field *f, const tree *n, plan_val
 {
     plan_value v = {.text = n->text, .line = n->line};
     const char *must = NULL;
-    if (n->kind != TREE_SCALAR)
+    if (n->kind != TREE_SCALAR) {
         return refuse(x, n, arena_printf(x->memory, "'%s' takes one value", f->name),
                       "write 'name: value' in one line", e);
-    if (!*n->text)
+    }
+    if (!*n->text) {
         return refuse(x, n, arena_printf(x->memory, "'%s' is empty", f->name),
                       "give a value, or take the line out", e);
+    }
     if (f->kind == FIELD_FLAG && !flag_read(n->text, &v.number)) must = "true or false";
     if (f->kind == FIELD_NUMBER) {
         bool is_number = span_to_i64(span_text(n->text), &v.number);
@@ -154,14 +156,16 @@ static bool value_read(reader *x, const struct field *f, const tree *n, plan_val
 static bool list_read(reader *x, const struct field *f, const tree *n, plan_list *ret, err *e)
 {
     plan_list list = {.line = n->line};
-    if (n->kind != TREE_LIST)
+    if (n->kind != TREE_LIST) {
         return refuse(x, n, arena_printf(x->memory, "'%s' is a list", f->name),
                       "write one '- value' a line below it", e);
+    }
     list.at = arena_alloc(x->memory, (size_t)f->max * sizeof *list.at);
     for (const tree *one = n->child; one; one = one->next) {
-        if (list.count == (size_t)f->max)
+        if (list.count == (size_t)f->max) {
             return refuse(x, one, arena_printf(x->memory, "more than %zu entries", list.count),
                           "that is the most there may be", e);
+        }
         if (!value_read(x, f, one, &list.at[list.count], e)) return false;
         for (size_t i = 0; i < list.count; i++) {
             if (strcmp(list.at[i].text, one->text) == 0)
@@ -169,9 +173,10 @@ static bool list_read(reader *x, const struct field *f, const tree *n, plan_list
         }
         list.count++;
     }
-    if (list.count < (size_t)f->min)
+    if (list.count < (size_t)f->min) {
         return refuse(x, n, arena_printf(x->memory, "'%s' is empty", f->name),
                       "name one, or take the field out", e);
+    }
     *ret = list;
     return true;
 }
@@ -184,18 +189,21 @@ static int by_name(const void *a, const void *b)
 static bool pairs_read(reader *x, const struct field *f, const tree *n, plan_pairs *ret, err *e)
 {
     plan_pairs pairs = {.line = n->line};
-    if (n->kind != TREE_MAP)
+    if (n->kind != TREE_MAP) {
         return refuse(x, n, arena_printf(x->memory, "'%s' is not a list of names", f->name),
                       "write one 'name: value' a line below it", e);
+    }
     pairs.at = arena_alloc(x->memory, (size_t)f->max * sizeof *pairs.at);
     for (const tree *one = n->child; one; one = one->next) {
-        if (pairs.count == (size_t)f->max)
+        if (pairs.count == (size_t)f->max) {
             return refuse(x, one, arena_printf(x->memory, "more than %zu entries", pairs.count),
                           "that is the most there may be", e);
-        if (one->kind != TREE_SCALAR)
+        }
+        if (one->kind != TREE_SCALAR) {
             return refuse(x, one,
                           arena_printf(x->memory, "'%s' takes one value", escaped(x, one->name)),
                           "write 'name: value' in one line", e);
+        }
         pairs.at[pairs.count++] =
             (plan_pair){.name = one->name, .value = {.text = one->text, .line = one->line}};
     }
@@ -251,9 +259,10 @@ static bool field_read(reader *x, const struct field *f, const tree *n, err *e)
     case FIELD_SECTION:
         break;
     }
-    if (n->kind != TREE_MAP)
+    if (n->kind != TREE_MAP) {
         return refuse(x, n, arena_printf(x->memory, "'%s' has fields of its own", f->name),
                       arena_printf(x->memory, "they are %s", names_of(x, f->opens)), e);
+    }
     *(size_t *)(void *)(base + f->at) = n->line;
     return true;
 }
@@ -277,9 +286,10 @@ static bool users_read(reader *x, const tree *n, err *e)
         return refuse(x, n, "'users' is a list", "write '- name: …' and the user's fields", e);
     x->p->users = arena_alloc(x->memory, PLAN_USERS_MAX * sizeof *x->p->users);
     for (const tree *one = n->child; one; one = one->next) {
-        if (one->kind != TREE_MAP)
+        if (one->kind != TREE_MAP) {
             return refuse(x, one, "a user has fields",
                           arena_printf(x->memory, "they are %s", names_of(x, IN_USER)), e);
+        }
         if (x->p->user_count == PLAN_USERS_MAX)
             return refuse(x, one, "more than 100 users", "a user group holds 100", e);
         x->user = &x->p->users[x->p->user_count++];

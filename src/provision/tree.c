@@ -76,9 +76,10 @@ static bool scalar_take(builder *b, const yaml_event_t *event, size_t line, err 
     if (event->data.scalar.anchor || event->data.scalar.tag)
         return refuse(b, line, "anchors and tags are not taken", e);
     if (text.size > TREE_TEXT_MAX) return refuse(b, line, "a value of more than 4096 bytes", e);
-    for (size_t i = 0; i < text.size; i++)
+    for (size_t i = 0; i < text.size; i++) {
         if (text.at[i] < ' ' || text.at[i] == 127)
             return refuse(b, line, "a control character or line end inside a value", e);
+    }
     const char *copy = arena_text(b->memory, text);
     if (wants_name(b)) return name_take(b, copy, line, e);
     if (!b->at && !b->root && text.size == 0) {

@@ -161,9 +161,10 @@ bool thing_wait(work *w, thing *t, err *e)
     for (;;) {
         if (!look_again(w, t, t, e))
             return deadline_left_ms(w->deadline_ns) == 0 && *t->status ? too_late(t, e) : false;
-        if (!t->exists)
+        if (!t->exists) {
             return err_set(e, ERR_AWS, "%s '%s' was deleted meanwhile", kind_row_of(t->kind)->name,
                            t->id);
+        }
         bool is_ready = strcmp(t->status, ready) == 0;
         if (is_ready && !*p.status) return true; /* from the beginning */
         status_tell(t, &p);
