@@ -162,6 +162,15 @@ def test_a_cache_with_an_auth_token_is_logged_in_to(sandbox):
     assert missing.returncode == tool.USAGE and "'CART_TOKEN' that the plan refers to is not set" in missing.stderr
 
 
+def test_an_iam_user_of_a_plan_is_logged_in_with_a_token(sandbox):
+    plan = with_users("robots")
+    plan["users"].append({"name": "robot", "access": "on ~* +@all", "iam": True})
+    assert provision(sandbox, plan).returncode == tool.FINDINGS
+    code, rows, done = checked(sandbox, plan)
+    assert code == 0 and rows["login of robot"][2] == "ok", done.stdout + done.stderr
+    assert "everything is as planned" in done.stderr
+
+
 # -- whose it is ---------------------------------------------------------------------------------
 
 
@@ -327,7 +336,8 @@ def test_the_printed_commands_make_the_same_with_the_aws_cli(sandbox, tmp_path, 
     assert code == 0 and "everything is as planned" in again.stderr, again.stdout + again.stderr
 
 
-SOURCES = sorted(one.name for one in (ROOT / "tests" / "golden" / "audit").iterdir() if (one / "redis.conf").exists() and (one / "info.txt").exists())
+SOURCES = sorted(one.parent.name for one in (ROOT / "tests" / "golden" / "audit").glob("*/redis.conf")
+                 if (one.parent / "info.txt").exists())
 
 
 @pytest.mark.parametrize("target, names", [("valkey8.1", SOURCES), ("redis6.2", ["tls-acl", "cluster-six"])],
