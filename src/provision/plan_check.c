@@ -195,6 +195,7 @@ static bool user_check(const checker *x, plan_user *u, err *e)
         return refuse(x, u->no_password.line, "users of valkey log in with a password or by IAM",
                       "give it 'passwords' or 'iam: true'", e);
     }
+    assert(u->id.text && u->name.text); /* given, or filled in */
     if (iam && strcmp(u->id.text, u->name.text) != 0) {
         return refuse(x, u->id.line ? u->id.line : u->line,
                       "with IAM the id and the name of a user are one",

@@ -99,6 +99,7 @@ open_take(builder *b, tree_kind kind, const void *anchor, const void *tag, size_
 
 static void close_take(builder *b)
 {
+    assert(b->at); /* libyaml ends only what it began */
     b->depth--;
     b->at = b->at->up;
 }

@@ -550,7 +550,7 @@ static void access_add(json_t *rules, const char *access)
 
 char *users_by_iam(sandbox *s, const json_t *g)
 {
-    CLEANUP(buf_clear) buf all = buf_of(USERS_PER_GROUP_MAX * 64);
+    CLEANUP(buf_clear) buf all = buf_of((size_t)USERS_PER_GROUP_MAX * 64);
     size_t at = 0;
     json_t *name = NULL;
     bool fits = buf_u8(&all, ' ');
