@@ -30,9 +30,10 @@ static bool is(const xml_node *n, const char *path, const char *word)
 static size_t count_nodes(const xml_node *group)
 {
     size_t count = 0;
-    for (const xml_node *s = xml_at(group, "NodeGroups/NodeGroup"); s; s = xml_next(s))
+    for (const xml_node *s = xml_at(group, "NodeGroups/NodeGroup"); s; s = xml_next(s)) {
         for (const xml_node *m = xml_at(s, "NodeGroupMembers/NodeGroupMember"); m; m = xml_next(m))
             count++;
+    }
     return count;
 }
 

@@ -9,6 +9,7 @@
 #define FOR_TARGET (FOR_SERVERS | FOR(AUDIT_NETWORK) | FOR(DRILL) | FOR(SELFTEST))
 #define FOR_REPORT (FOR(AUDIT) | FOR(AUDIT_NETWORK) | FOR(DRILL) | FOR(PROVISION) | FOR(SELFTEST))
 #define FOR_AWS (FOR_SOURCE | FOR_TARGET) /* commands that take elasticache:// */
+#define FOR_AWS_ACCOUNT (FOR(PROVISION) | FOR_AWS)
 #define FOR_SANDBOX (FOR(SANDBOX_UP) | FOR(SANDBOX_STATUS) | FOR(SANDBOX_DOWN))
 #define FOR_ALL ((UINT64_C(1) << CMD_COUNT) - 1)
 #define GIB (1024 * MIB)
@@ -73,14 +74,14 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "also --region, --profile"},
     {"source-auth", "HOW", OPTION_CHOICE, FOR_SOURCE, .choices = "password|iam",
      .in_other_help = FOR_SERVERS, .help = "of elasticache://user@ID"},
-    {"region", "REGION", OPTION_TEXT, FOR_AWS | FOR(PROVISION), .in_other_help = FOR_SERVERS,
+    {"region", "REGION", OPTION_TEXT, FOR_AWS_ACCOUNT, .in_other_help = FOR_SERVERS,
      .help = "of AWS, else as the environment or profile says"},
-    {"profile", "NAME", OPTION_TEXT, FOR_AWS | FOR(PROVISION), .in_other_help = FOR_SERVERS,
+    {"profile", "NAME", OPTION_TEXT, FOR_AWS_ACCOUNT, .in_other_help = FOR_SERVERS,
      .help = "of the shared files of AWS's tools"},
-    {"endpoint-url", "URL", OPTION_TEXT, FOR_AWS | FOR(PROVISION), .in_other_help = FOR_AWS,
+    {"endpoint-url", "URL", OPTION_TEXT, FOR_AWS_ACCOUNT, .in_other_help = FOR_AWS,
      .help = "ask there instead of AWS (a sandbox)"},
     {"login-renew", "DURATION", OPTION_DURATION, FOR_AWS, .fallback = "11h", .min = 100,
-     .max = 12 * 3600 * SECOND_MS, .in_other_help = FOR_AWS,
+     .max = SECOND_MS * 3600 * 12, .in_other_help = FOR_AWS,
      .help = "with auth iam: log in again on connections this old"},
     {"workdir", "DIR", OPTION_FILE, FOR_MIGRATE, .needed = true,
      .help = "where the state of this move is kept"},

@@ -35,7 +35,8 @@ static bool identify(lane *l, arena *memory, err *e)
     span info = {0};
     span text = {0};
     if (!engine_info(l->engine, memory, "server", &info, e)) {
-        return err_hint(e, "give the user of the %s the right +info", lane_name(l));
+        bool refused = e->kind == ERR_AUTH || e->kind == ERR_REFUSED;
+        return refused && err_hint(e, "give the user of the %s the right +info", lane_name(l));
     }
     if (!engine_version_read(info, &l->version, e)) return err_blame(e, l->side);
     if (info_text(info, "redis_mode", &text) && span_is(text, "cluster")) {

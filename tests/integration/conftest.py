@@ -1,5 +1,6 @@
 """Fixtures: real servers, ended with the test."""
 
+import os
 import pathlib
 import sys
 import types
@@ -14,6 +15,15 @@ import tool  # noqa: E402
 
 SOURCE_ENGINE = "redis-7.0"
 TARGET_ENGINE = "valkey-8.0"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "soak: long; `make soak` takes it along (HANDOVER_SOAK=1)")
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.environ.get("HANDOVER_SOAK") != "1":
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
 
 
 @pytest.fixture

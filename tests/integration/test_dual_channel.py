@@ -121,7 +121,7 @@ def test_the_output_buffer_is_no_reason_where_the_spool_takes_the_stream(server)
         assert done.returncode in tool.REFUSALS and "[output-buffer]" in done.stderr, done.stderr
 
 
-@pytest.mark.skipif(not SOAK, reason="20 s of silence; HANDOVER_SOAK=1 runs it")
+@pytest.mark.soak  # 20 s of silence
 def test_a_snapshot_that_stalls_while_the_stream_flows_is_given_up(server):
     """The saving process is frozen: only the silence of the snapshot's own connection tells."""
     source, target = server("valkey-8.0", password="a", options=DUAL), server("valkey-8.0", password="b")

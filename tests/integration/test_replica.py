@@ -170,7 +170,7 @@ def test_a_replica_that_relays_too_late_takes_the_cutover_back_and_is_left(serve
             assert writer.stop()["wrong"] == [] and writer.check(target) == []
 
 
-@pytest.mark.skipif(not SOAK, reason="10 s of waiting; HANDOVER_SOAK=1 runs it")
+@pytest.mark.soak  # 10 s of waiting
 def test_a_replica_cut_off_from_its_primary_is_left_without_a_full_sync(server):
     """Cut off without a word: no connection breaks, nothing more comes."""
     source, target = server("valkey-8.0", password="a", options=BACKLOG), server("valkey-8.0", password="b")

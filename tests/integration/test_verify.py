@@ -373,6 +373,7 @@ def test_connections_killed_in_the_middle_are_made_again(replica):
                                stdout=subprocess.PIPE, env=tool.environment())
     killed = 0
     sides = [plain(replica.source), plain(replica.target)]
+    wait_until(lambda: "cmdstat_dump" in replica.target.info("commandstats"), 60, "a verification that has begun to read")
     while process.poll() is None and killed < 8:
         killed += sides[killed % 2].execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") > 0
         time.sleep(0.02)
