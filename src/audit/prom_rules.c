@@ -1,6 +1,6 @@
 #include "audit/prom_rules.h"
 
-#include <yaml.h>
+#include "base/yaml_events.h"
 
 enum field { FIELD_ALERT, FIELD_RECORD, FIELD_EXPR, FIELD_FOR, FIELD_COUNT, FIELD_OTHER };
 
@@ -76,9 +76,10 @@ static void scalar_use(struct walk *w, const yaml_event_t *event)
         if (span_is(text, names[i])) level->field = (enum field)i;
 }
 
-static bool event_use(struct walk *w, const yaml_event_t *event, err *e)
+static bool event_use(void *context, const yaml_event_t *event, err *e)
 {
-    size_t line = event->start_mark.line + 1;
+    struct walk *w = context;
+    size_t line = yaml_line(event);
     bool opens =
         event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT;
     if (event->type == YAML_SCALAR_EVENT) {
@@ -98,26 +99,17 @@ static bool event_use(struct walk *w, const yaml_event_t *event, err *e)
     return true;
 }
 
+static bool not_yaml(void *context, size_t line, const char *problem, err *e)
+{
+    (void)context;
+    return refuse(line, problem, e);
+}
+
 bool prom_rules_read(arena *a, span yaml, prom_rules *ret, err *e)
 {
     if (yaml.size > PROM_RULES_SIZE_MAX) return err_set(e, ERR_LIMIT, "larger than 16 MiB");
     struct walk w = {.memory = a};
-    yaml_parser_t parser;
-    bool good = yaml_parser_initialize(&parser) == 1;
-    assert(good); /* fails only without memory */
-    yaml_parser_set_input_string(&parser, yaml.at, yaml.size);
-    for (bool ended = false; good && !ended;) {
-        yaml_event_t event;
-        if (!yaml_parser_parse(&parser, &event)) {
-            const char *problem = parser.problem ? parser.problem : "it is not YAML";
-            good = refuse(parser.problem_mark.line + 1, problem, e);
-            break;
-        }
-        ended = event.type == YAML_STREAM_END_EVENT;
-        good = event_use(&w, &event, e);
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&parser);
+    bool good = yaml_events(yaml, event_use, not_yaml, &w, e);
     if (good) *ret = w.rules;
     return good;
 }

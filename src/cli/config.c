@@ -1,12 +1,11 @@
 /* The file of --config: a flat YAML mapping with the names of the long options. No recursion: what
  * is nested is refused where it begins. The bytes may hold passwords, so they are wiped. */
+#include "base/yaml_events.h"
+#include "cli/cli_internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <yaml.h>
-
-#include "cli/cli_internal.h"
 
 #define CONFIG_SIZE_MAX (64 * KIB)
 
@@ -14,6 +13,7 @@ enum place { BEFORE, AT_KEY, AT_VALUE, IN_LIST, AFTER };
 
 struct config {
     struct cli_options *o;
+    const char *path;
     enum place place;
     const struct option_row *row; /* whose value comes next */
     bool seen[OPTION_ROW_COUNT];
@@ -120,24 +120,18 @@ static bool event_read(struct config *c, const yaml_event_t *event, err *e)
     return true;
 }
 
-static bool events_read(struct config *c, yaml_parser_t *parser, const char *path, err *e)
+static bool event_take(void *context, const yaml_event_t *event, err *e)
 {
-    for (bool more = true; more;) {
-        yaml_event_t event;
-        if (!yaml_parser_parse(parser, &event)) {
-            size_t line =
-                parser->problem_mark.line ? parser->problem_mark.line : parser->context_mark.line;
-            (void)err_set(e, ERR_USAGE, "'%s', line %zu: not YAML: %s", path, line + 1,
-                          parser->problem ? parser->problem : "cannot be read");
-            return err_hint(e, "write one 'name: value' a line");
-        }
-        bool good = event_read(c, &event, e);
-        if (!good) (void)err_wrap(e, "'%s', line %zu", path, event.start_mark.line + 1);
-        more = event.type != YAML_STREAM_END_EVENT;
-        yaml_event_delete(&event);
-        if (!good) return false;
-    }
-    return true;
+    struct config *c = context;
+    if (event_read(c, event, e)) return true;
+    return err_wrap(e, "'%s', line %zu", c->path, yaml_line(event));
+}
+
+static bool not_yaml(void *context, size_t line, const char *problem, err *e)
+{
+    const struct config *c = context;
+    (void)err_set(e, ERR_USAGE, "'%s', line %zu: not YAML: %s", c->path, line, problem);
+    return err_hint(e, "write one 'name: value' a line");
 }
 
 /* The whole file; one byte more than the limit tells that it is longer. */
@@ -171,13 +165,8 @@ static bool rights_check(int fd, const char *path, err *e)
 bool config_parse(
     span bytes, const char *path, struct cli_options *o, bool *ret_has_password, err *e)
 {
-    yaml_parser_t parser;
-    int ready = yaml_parser_initialize(&parser);
-    assert(ready);
-    yaml_parser_set_input_string(&parser, bytes.at, bytes.size);
-    struct config c = {.o = o};
-    bool good = events_read(&c, &parser, path, e);
-    yaml_parser_delete(&parser);
+    struct config c = {.o = o, .path = path};
+    bool good = yaml_events(bytes, event_take, not_yaml, &c, e);
     *ret_has_password = c.has_password;
     return good;
 }

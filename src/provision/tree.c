@@ -1,6 +1,6 @@
 #include "provision/tree.h"
 
-#include <yaml.h>
+#include "base/yaml_events.h"
 
 #define FORM "docs/provision.md shows a whole plan"
 
@@ -22,8 +22,9 @@ bool tree_refuse(const char *path, size_t line, const char *what, const char *hi
     return err_hint(e, "%s", hint);
 }
 
-static bool refuse(const builder *b, size_t line, const char *what, err *e)
+static bool refuse(void *context, size_t line, const char *what, err *e)
 {
+    const builder *b = context;
     return tree_refuse(b->path, line, what, FORM, e);
 }
 
@@ -104,9 +105,10 @@ static void close_take(builder *b)
     b->at = b->at->up;
 }
 
-static bool event_take(builder *b, const yaml_event_t *event, err *e)
+static bool event_take(void *context, const yaml_event_t *event, err *e)
 {
-    size_t line = event->start_mark.line + 1;
+    builder *b = context;
+    size_t line = yaml_line(event);
     switch (event->type) {
     case YAML_SCALAR_EVENT:
         return scalar_take(b, event, line, e);
@@ -137,27 +139,11 @@ static bool event_take(builder *b, const yaml_event_t *event, err *e)
 bool tree_read(span yaml, const char *path, arena *memory, const tree **ret, err *e)
 {
     builder b = {.path = path, .memory = memory};
-    yaml_parser_t parser;
     if (yaml.size > TREE_SIZE_MAX) {
         (void)err_set(e, ERR_USAGE, "'%s' is larger than %zu bytes", path, TREE_SIZE_MAX);
         return err_hint(e, "give a plan, see docs/provision.md");
     }
-    bool made = yaml_parser_initialize(&parser) == 1;
-    assert(made); /* fails only without memory */
-    yaml_parser_set_input_string(&parser, yaml.at, yaml.size);
-    bool good = true;
-    for (bool ended = false; good && !ended;) {
-        yaml_event_t event;
-        if (!yaml_parser_parse(&parser, &event)) {
-            const char *problem = parser.problem ? parser.problem : "it is not YAML";
-            good = refuse(&b, parser.problem_mark.line + 1, problem, e);
-            break;
-        }
-        ended = event.type == YAML_STREAM_END_EVENT;
-        good = event_take(&b, &event, e);
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&parser);
+    bool good = yaml_events(yaml, event_take, refuse, &b, e);
     if (good) *ret = b.root;
     return good;
 }

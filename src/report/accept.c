@@ -1,7 +1,6 @@
 /* The file of accepted findings: a YAML list of {id, reason, until}. Read whole before anything is
  * changed. No recursion: what is nested deeper is refused where it begins. */
-#include <yaml.h>
-
+#include "base/yaml_events.h"
 #include "report/report_internal.h"
 
 #define ACCEPT_ENTRIES_MAX 10000
@@ -25,8 +24,9 @@ struct reader {
     struct entry *entries; /* ACCEPT_ENTRIES_MAX of them */
 };
 
-static bool refuse(const struct reader *x, size_t line, const char *what, err *e)
+static bool refuse(void *context, size_t line, const char *what, err *e)
 {
+    const struct reader *x = context;
     (void)err_set(e, ERR_USAGE, "'%s', line %zu: %s", x->path, line, what);
     return err_hint(e, "write a list of '- id: …', 'reason: …', 'until: YYYY-MM-DD'");
 }
@@ -108,9 +108,10 @@ static bool scalar_read(struct reader *x, const yaml_event_t *event, size_t line
     return true;
 }
 
-static bool event_read(struct reader *x, const yaml_event_t *event, err *e)
+static bool event_read(void *context, const yaml_event_t *event, err *e)
 {
-    size_t line = event->start_mark.line + 1;
+    struct reader *x = context;
+    size_t line = yaml_line(event);
     switch (event->type) {
     case YAML_SCALAR_EVENT:
         return scalar_read(x, event, line, e);
@@ -140,28 +141,6 @@ static bool event_read(struct reader *x, const yaml_event_t *event, err *e)
         return true;
     }
     return true;
-}
-
-static bool file_read(struct reader *x, span yaml, err *e)
-{
-    yaml_parser_t parser;
-    bool made = yaml_parser_initialize(&parser) == 1;
-    assert(made); /* fails only without memory */
-    yaml_parser_set_input_string(&parser, yaml.at, yaml.size);
-    bool good = true;
-    for (bool ended = false; good && !ended;) {
-        yaml_event_t event;
-        if (!yaml_parser_parse(&parser, &event)) {
-            const char *problem = parser.problem ? parser.problem : "it is not YAML";
-            good = refuse(x, parser.problem_mark.line + 1, problem, e);
-            break;
-        }
-        ended = event.type == YAML_STREAM_END_EVENT;
-        good = event_read(x, &event, e);
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&parser);
-    return good;
 }
 
 /* --- what the entries do --------------------------------------------------------------------- */
@@ -211,7 +190,7 @@ bool report_accept(report *r, const char *path, span yaml, const char *today, er
 {
     struct reader x = {.path = path};
     x.entries = arena_alloc(&x.memory, (ACCEPT_ENTRIES_MAX + 1) * sizeof *x.entries);
-    bool good = file_read(&x, yaml, e);
+    bool good = yaml_events(yaml, event_read, refuse, &x, e);
     for (size_t i = 0; good && i < x.count; i++) {
         const char *const *fields = x.entries[i].fields;
         finding *f = finding_of(r, fields[FIELD_ID]);

@@ -548,25 +548,38 @@ static void access_add(json_t *rules, const char *access)
     }
 }
 
-char *users_by_iam(sandbox *s, const json_t *g)
+/* Those of all user groups of the cache: a list of them, to be let go. */
+static json_t *members(sandbox *s, const json_t *g)
 {
-    CLEANUP(buf_clear) buf all = buf_of((size_t)USERS_PER_GROUP_MAX * 64);
+    json_t *all = json_array();
     size_t at = 0;
     json_t *name = NULL;
-    bool fits = buf_u8(&all, ' ');
     json_array_foreach(json_object_get(g, "user_groups"), at, name)
     {
         size_t n = 0;
         json_t *id = NULL;
-        json_t *list = json_object_get(
-            json_object_get(state_part(s, "user_groups"), json_string_value(name)), "users");
-        json_array_foreach(list, n, id)
+        json_t *group = json_object_get(state_part(s, "user_groups"), json_string_value(name));
+        json_array_foreach(json_object_get(group, "users"), n, id)
         {
-            json_t *u = json_object_get(users(s), json_string_value(id));
-            if (flag_of(u, "iam")) fits = fits && buf_printf(&all, "%s ", text_of(u, "name"));
+            (void)json_array_append(all, json_object_get(users(s), json_string_value(id)));
         }
     }
+    return all;
+}
+
+char *users_by_iam(sandbox *s, const json_t *g)
+{
+    CLEANUP(buf_clear) buf all = buf_of((size_t)USERS_PER_GROUP_MAX * 64);
+    size_t at = 0;
+    json_t *u = NULL;
+    json_t *list = members(s, g);
+    bool fits = buf_u8(&all, ' ');
+    json_array_foreach(list, at, u)
+    {
+        if (flag_of(u, "iam")) fits = fits && buf_printf(&all, "%s ", text_of(u, "name"));
+    }
     assert(fits); /* 100 users of at most 40 characters */
+    json_decref(list);
     return mem_text(buf_span(&all));
 }
 
@@ -574,7 +587,7 @@ json_t *users_rules(sandbox *s, const json_t *g)
 {
     json_t *all = json_array();
     size_t at = 0;
-    json_t *name = NULL;
+    json_t *u = NULL;
     json_t *tokens = json_object_get(g, "tokens");
     if (json_array_size(json_object_get(g, "user_groups")) == 0) {
         bool open = flag_of(g, "open") || json_array_size(tokens) == 0;
@@ -586,24 +599,18 @@ json_t *users_rules(sandbox *s, const json_t *g)
     bool with_default = false;
     char iam_hash[65]; /* of the password that the relay puts in a token's place */
     password_hash(state_text(s, "iam_password"), iam_hash);
-    json_array_foreach(json_object_get(g, "user_groups"), at, name)
+    json_t *list = members(s, g);
+    json_array_foreach(list, at, u)
     {
-        size_t n = 0;
-        json_t *id = NULL;
-        json_t *list = json_object_get(
-            json_object_get(state_part(s, "user_groups"), json_string_value(name)), "users");
-        json_array_foreach(list, n, id)
-        {
-            json_t *u = json_object_get(users(s), json_string_value(id));
-            json_t *own = json_pack("[s]", iam_hash);
-            json_t *rules = rules_new(text_of(u, "name"), flag_of(u, "open"),
-                                      flag_of(u, "iam") ? own : json_object_get(u, "passwords"));
-            json_decref(own);
-            access_add(rules, text_of(u, "access"));
-            with_default |= strcmp(text_of(u, "name"), "default") == 0;
-            (void)json_array_append_new(all, rules);
-        }
+        json_t *own = json_pack("[s]", iam_hash);
+        json_t *rules = rules_new(text_of(u, "name"), flag_of(u, "open"),
+                                  flag_of(u, "iam") ? own : json_object_get(u, "passwords"));
+        json_decref(own);
+        access_add(rules, text_of(u, "access"));
+        with_default |= strcmp(text_of(u, "name"), "default") == 0;
+        (void)json_array_append_new(all, rules);
     }
+    json_decref(list);
     if (!with_default) {
         json_t *rules = rules_new("default", false, NULL);
         access_add(rules, "off");
