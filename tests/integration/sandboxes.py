@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 
+import pytest
 import redis
 import awscli.botocore.session  # noqa: F401  the library of AWS's clients, as the CLI brings it along
 from botocore.auth import SigV4Auth  # noqa: F401  for tests
@@ -26,6 +27,15 @@ from tool import BIN, SLOW, environment
 CLI = "/usr/bin/aws"
 FAST = "2000"  # 360 s of the service become 0.2 s
 READY_S = 30
+
+
+def refused(call, code, *words):
+    with pytest.raises(ClientError) as caught:
+        call()
+    assert caught.value.response["Error"]["Code"] == code, caught.value
+    for word in words:
+        assert word in caught.value.response["Error"]["Message"]
+    return caught.value.response
 
 
 class Sandbox:

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from faults import still_for
-from sandboxes import ClientError, Sandbox
+from sandboxes import Sandbox, refused
 from servers import wait_until
 from tool import SLOW
 
@@ -26,15 +26,6 @@ LOCKED_OUT = "WRONGPASS|Authentication required"
 def sandbox():
     with Sandbox() as one:
         yield one
-
-
-def refused(call, code, *words):
-    with pytest.raises(ClientError) as caught:
-        call()
-    assert caught.value.response["Error"]["Code"] == code, caught.value
-    for word in words:
-        assert word in caught.value.response["Error"]["Message"]
-    return caught.value.response
 
 
 # -- the AWS CLI ---------------------------------------------------------------------------------
@@ -353,9 +344,10 @@ def test_a_failover_moves_the_primary_and_ends_old_connections_as_asked(style):
 
 def test_an_engine_that_ends_by_itself_is_failed_over(sandbox):
     sandbox.create("crash")
-    sandbox.redis("crash").set("kept", "1")
-    sandbox.redis("crash").wait(1, 5000)
-    os.kill(sandbox.redis("crash").info("server")["process_id"], signal.SIGKILL)
+    with sandbox.redis("crash", single_connection_client=True) as primary:  # WAIT is of the connection that wrote
+        primary.set("kept", "1")
+        assert primary.wait(1, 4000) == 1
+        os.kill(primary.info("server")["process_id"], signal.SIGKILL)
     wait_until(lambda: sandbox.cluster("crash")["nodes"][1]["role"] == "primary", 20 * SLOW, sandbox.log)
     sandbox.wait("crash")
     assert sandbox.redis("crash").get("kept") == "1"

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from sandboxes import ClientError, Sandbox
+from sandboxes import Sandbox, refused
 from servers import wait_until
 from tool import BIN, SLOW
 
@@ -16,21 +16,14 @@ WAIT_S = 30 * SLOW
 def sandbox():
     with Sandbox() as one:
         api = one.create("source", replicas=1)
-        one.redis("source").mset({f"key:{i}": f"value {i}" for i in range(1000)})
-        one.redis("source").wait(1, 5000)
+        with one.redis("source", single_connection_client=True) as source:  # WAIT is of the connection that wrote
+            source.mset({f"key:{i}": f"value {i}" for i in range(1000)})
+            assert source.wait(1, 4000) == 1
         s3 = one.client("s3")
         s3.create_bucket(Bucket="seeds", ObjectOwnership="BucketOwnerPreferred")
         api.create_snapshot(ReplicationGroupId="source", SnapshotName="Base", Tags=[{"Key": "team", "Value": "a"}])
         snapshot_is(one, "base")
         yield one
-
-
-def refused(call, code, *words):
-    with pytest.raises(ClientError) as caught:
-        call()
-    assert caught.value.response["Error"]["Code"] == code, caught.value
-    for word in words:
-        assert word in caught.value.response["Error"]["Message"]
 
 
 def snapshot(one, name):
@@ -138,8 +131,9 @@ def test_a_group_is_restored_with_its_data_by_the_aws_cli(sandbox):
     refused(lambda: api.create_replication_group(**group("x", SnapshotName="base", Engine="redis")), "InvalidParameterCombination")
     refused(lambda: api.create_replication_group(**group("x", SnapshotName="base", EngineVersion="7.2")), "InvalidParameterCombination")
     # Deleted with a last snapshot, which has what was written meanwhile.
-    sandbox.redis("restored").set("late", "1")
-    sandbox.redis("restored").wait(1, 5000)
+    with sandbox.redis("restored", single_connection_client=True) as restored:
+        restored.set("late", "1")
+        assert restored.wait(1, 4000) == 1
     refused(lambda: api.delete_replication_group(ReplicationGroupId="restored", FinalSnapshotIdentifier="base"),
             "SnapshotAlreadyExistsFault")
     api.delete_replication_group(ReplicationGroupId="restored", FinalSnapshotIdentifier="last")
