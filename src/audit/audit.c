@@ -20,6 +20,7 @@ static bool facts_collect(const audit_options *o, audit_facts *f, err *e)
     if (o->source && !audit_collect_live(o, f, e)) return false;
     if ((o->conf_path || o->info_path) && !audit_collect_offline(o, f, e)) return false;
     if (o->dump_path && !audit_collect_dump(o, f, e)) return false;
+    gaps_note(f, o);
     f->rules_path = o->rules_path;
     return !o->rules_path || audit_file_read(o->rules_path, &f->memory, &f->rules, e);
 }

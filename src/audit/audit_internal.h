@@ -74,6 +74,9 @@ bool audit_collect_offline(const audit_options *o, audit_facts *f, err *e) MUST_
 /* The keys from an RDB file (`o->dump_path`), in place of a sample; added to what is there. */
 bool audit_collect_dump(const audit_options *o, audit_facts *f, err *e) MUST_CHECK;
 
+/* What none of them was asked for. */
+void gaps_note(audit_facts *f, const audit_options *o);
+
 /* --- the end of a report --------------------------------------------------------------------- */
 
 /* The six grades by the written rule over findings, the kind of migration, the verdict line. */

@@ -124,7 +124,8 @@ static const struct {
     {USE_BITS, 2,
      "Redesign first: the application uses what the service does not have or does otherwise. "
      "Change "
-     "that on the source, audit again, then move."},
+     "the application first, or decide that it does without and accept the finding; then audit "
+     "again."},
     {SHAPE_BITS, 2,
      "Move with changes of the application: its clients or the layout of its data change with the "
      "move. Rehearse with the application itself."},
@@ -180,8 +181,7 @@ static size_t unread_count(const report *r)
     size_t count = 0;
     for (size_t i = 0; i < r->finding_count; i++) {
         const finding *f = &r->findings[i];
-        count += strncmp(f->id, AUDIT_UNREAD, sizeof AUDIT_UNREAD - 1) == 0 &&
-                 f->severity == SEVERITY_WARN && !f->accepted_reason;
+        count += strncmp(f->id, AUDIT_UNREAD, sizeof AUDIT_UNREAD - 1) == 0 && !f->accepted_reason;
     }
     return count;
 }
@@ -201,11 +201,10 @@ static void verdict_set(report *r)
     } else if (blocks) {
         report_set_verdict(r, "Go after these %zu things: %s.", blocks, things);
     } else if (unread) {
-        report_set_verdict(
-            r,
-            "Go, as far as it could be read: nothing blocks, %zu thing%s could not be "
-            "read.",
-            unread, unread == 1 ? "" : "s");
+        report_set_verdict(r,
+                           "Go, as far as it could be read: nothing blocks, %zu thing%s could not "
+                           "be read, %zu warning%s to be read first.",
+                           unread, unread == 1 ? "" : "s", warns, warns == 1 ? " is" : "s are");
     } else if (warns) {
         report_set_verdict(r, "Go: nothing blocks. %zu warning%s to be read first.", warns,
                            warns == 1 ? " is" : "s are");

@@ -287,6 +287,33 @@ static void used_judge(const command_judge *j)
 
 /* --- renamed commands ------------------------------------------------------------------------ */
 
+/* What becomes of it there: of a command that has its own name there, and of one that nobody may
+ * run there under any. */
+static const struct {
+    const char *consequence;
+    const char *action;
+} renamings[2][2] = {
+    [false] = {[false] = {"There it has its own name: whoever sends the new one gets 'unknown "
+                          "command'. AWS's online migration asks for data commands under their "
+                          "names.",
+                          "change the callers to the original name, and restrict it by an access "
+                          "string where it was renamed to hide it"},
+               [true] = {"There it exists again under its own name for every user that may run it. "
+                         "AWS's online migration asks for data commands under their names.",
+                         NULL}}, /* with its name */
+    [true] = {[false] = {"There it exists under no name: whoever sends the new one gets 'unknown "
+                         "command'.",
+                         "find who sends it, and stop it"},
+              [true] = {"There nobody can run it either: the service refuses it.", "nothing"}},
+};
+
+static bool is_blocked_there(const command_judge *j, const char *name)
+{
+    size_t row = 0;
+    command_use u = {.name = name, .base = name, .sub = ""};
+    return row_find(&u, &row) && verdict_of(j, state_of(j, row)) == BLOCKED;
+}
+
 static void renamed_add(const command_judge *j, const fact_conf_line *line)
 {
     char name[64] = {0};
@@ -294,28 +321,23 @@ static void renamed_add(const command_judge *j, const fact_conf_line *line)
     memcpy(name, line->arguments, size_min(size, sizeof name - 1));
     const char *to = line->arguments + size;
     bool is_disabled = to[strspn(to, " \"'")] == '\0';
+    bool is_blocked = is_blocked_there(j, name);
+    const char *action = renamings[is_blocked][is_disabled].action;
+    if (is_disabled && !is_blocked)
+        action = report_printf(j->r, "take it away by an access string: -%s", name);
     report_add_finding(
         j->r,
         &(finding){
             .id = report_printf(j->r, "command-renamed:%s", name),
             .area = AREA,
-            .severity = SEVERITY_WARN,
+            .severity = is_blocked && is_disabled ? SEVERITY_INFO : SEVERITY_WARN,
             .title = report_printf(j->r, "%s is %s by the configuration file", name,
                                    is_disabled ? "disabled" : "renamed"),
             .evidence = is_disabled ? report_printf(j->r, "rename-command %s \"\"", name)
                                     : report_printf(j->r, "rename-command %s (a new name)", name),
             .where = audit_conf_place(j->f, line->path, line->line, j->memory),
-            .consequence =
-                is_disabled
-                    ? "There it exists again under its own name for every user that may run "
-                      "it. AWS's online migration asks for data commands under their names."
-                    : "There it has its own name: whoever sends the new one gets 'unknown "
-                      "command'. AWS's online migration asks for data commands under their "
-                      "names.",
-            .action = is_disabled
-                          ? report_printf(j->r, "take it away by an access string: -%s", name)
-                          : "change the callers to the original name, and restrict it by an "
-                            "access string where it was renamed to hide it",
+            .consequence = renamings[is_blocked][is_disabled].consequence,
+            .action = action,
             .owner = "you",
             .source = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html",
             .date = "2026-11-22"});

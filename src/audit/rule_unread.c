@@ -62,6 +62,13 @@ static const struct kind {
     {"line ", FILES, SEVERITY_WARN, NULL},
     {"include", FILES, SEVERITY_WARN, NULL},
     {"aclfile", USERS, SEVERITY_WARN, NULL},
+    {"the settings", SETTINGS, SEVERITY_INFO, NULL}, /* of gaps.c */
+    {"the clients", CLIENTS, SEVERITY_INFO, NULL},
+    {"the users", USERS, SEVERITY_INFO, NULL},
+    {"the keys", KEYS, SEVERITY_INFO, NULL},
+    {"the operation", OPERATIONS, SEVERITY_INFO, NULL},
+    {"the modules", MODULES, SEVERITY_INFO, NULL},
+    {"the functions", FUNCTIONS, SEVERITY_INFO, NULL},
     {"", CLUSTER, SEVERITY_WARN, NULL}, /* an address */
 };
 

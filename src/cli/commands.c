@@ -170,7 +170,7 @@ const struct command cli_commands[CMD_COUNT] = {
          READS_TARGET | WRITES_TARGET, false, cmd_drill, NULL, 0},
     [CMD_SELFTEST] =
         {"selftest", "--target URL [options]", "where a real cache differs from the tables",
-         "Some 250 harmless commands: those that the tables tell of in a form that nothing runs, "
+         "Some 200 harmless commands: those that the tables tell of in a form that nothing runs, "
          "and what a move relies on with keys of a prefix of its own, which it deletes. Makes a "
          "report to send to the makers of handover. Exit 1 when something differs.",
          READS_TARGET | WRITES_TARGET, false, cmd_selftest, NULL, 0},

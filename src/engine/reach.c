@@ -304,7 +304,8 @@ static bool step_use(probe *p, arena *memory)
         return fail(p, CAUSE_CLUSTER, "INFO says cluster_enabled:1");
     }
     step_note(p, REACH_USE, refused ? REACH_LEFT_OUT : REACH_GOOD, clock_ns() - began,
-              refused ? "the user may not use EXISTS: not tried" : "no cluster mode needed");
+              refused ? "the user may not ask EXISTS for a key of another name: not tried"
+                      : "no cluster mode needed");
     return true;
 }
 

@@ -84,7 +84,7 @@ static const char *answer_show(selftest *t, const reply *r)
     case REPLY_BULK:
         break;
     }
-    return report_shown(t->r, r->text.at, r->text.size, ANSWER_MAX);
+    return selftest_words(t, r->text, ANSWER_MAX);
 }
 
 typedef struct {
@@ -182,7 +182,9 @@ static bool rows_try(const shown_table *s, const char *key, err *e)
         for (; count < WORDS_MAX && rows[i].words[count]; count++)
             args[count] = span_text(word_fill(&memory, rows[i].words[count], key));
         if (!selftest_ask(s->t, &memory, &r, e, count, args)) return false;
-        const char *told = answer_show(s->t, r);
+        /* An answer that is only asked to come may name users, clients and addresses. */
+        bool any = rows[i].must == MUST_ANSWER && !reply_is_error(r);
+        const char *told = any ? "(an answer)" : answer_show(s->t, r);
         bool good =
             !reply_is_error(r) && (rows[i].must == MUST_ANSWER || strcmp(told, rows[i].equal) == 0);
         result_add(s, rows[i].id, rows[i].use, good, told);

@@ -24,6 +24,18 @@ bool selftest_ask(
     return false;
 }
 
+const char *selftest_words(selftest *t, span text, size_t max)
+{
+    size_t at = 0;
+    size_t size = strlen(t->user);
+    bool names =
+        size > 0 && strcmp(t->user, "default") != 0 && span_find(text, span_text(t->user), &at);
+    if (!names) return report_shown(t->r, text.at, text.size, max);
+    span rest = span_tail(text, at + size);
+    return report_printf(t->r, "%s<user>%s", report_shown(t->r, text.at, at, max),
+                         report_shown(t->r, rest.at, rest.size, max));
+}
+
 static bool kind_find(selftest *t, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};

@@ -5,7 +5,7 @@
  * with too few arguments, or with too many; so what is answered tells whether it is there, and
  * nothing else happens (tests/integration/test_selftest.py sends all of it to engines that block
  * nothing). And what a move relies on is tried on keys of a prefix of our own, which are deleted.
- * Some 250 commands, one after another. */
+ * Some 200 commands, one after another. */
 #pragma once
 #include "engine/url.h"
 #include "report/report.h"

@@ -25,6 +25,9 @@ bool selftest_ask(selftest *t,
                   size_t count,
                   const span *args) MUST_CHECK;
 
+/* What the target said, for a report that is sent on: without the user's name. */
+const char *selftest_words(selftest *t, span text, size_t max);
+
 /* What an answer says of the command that was sent in a form that nothing runs. Pure. */
 typedef enum {
     SELFTEST_THERE,   /* it was refused for its arguments, or it ran */

@@ -55,6 +55,23 @@ def test_what_is_built_into_redis_8_blocks_only_when_it_is_used(server):
     assert findings(audit(*arguments))["module:vectorset"]["severity"] == "block"
 
 
+@pytest.mark.parametrize("given, unknown", [
+    ("info", {"Data topology"}), ("conf", {"Data topology", "Abstraction"}),
+    ("rdb", {"Operational model", "Application change"})])
+def test_what_was_not_given_is_not_graded_low(server, tmp_path, given, unknown):
+    source = server("valkey-8.0")
+    with source.client() as c:
+        c.set("a", 1)
+        c.save()
+    (tmp_path / "info").write_bytes(source.cli("INFO", "all"))
+    (tmp_path / "conf").write_text("maxmemory 100mb\n")
+    path = {"info": tmp_path / "info", "conf": tmp_path / "conf", "rdb": source.directory / "dump.rdb"}[given]
+    report = json.loads(audit("--" + given, path, "--json").stdout)
+    grades = {g["dimension"]: g["level"] for g in report["grades"]}
+    assert all(grades[name] != "Low" for name in unknown), grades
+    assert report["verdict"].startswith(("Go, as far as it could be read", "Go after")), report["verdict"]
+
+
 def test_a_missing_right_is_named_as_the_server_names_it(server):
     source = server("redis-7.0")
     source.client().execute_command("ACL", "SETUSER", "reader", "on", ">pw", "+ping", "+info", "~*")

@@ -67,6 +67,18 @@ def test_a_cache_of_the_sandbox_is_as_the_tables_say():
         assert "0 differ" in report["verdict"]
 
 
+def test_the_report_names_no_client_user_or_address(server):
+    one = server("valkey-8.0")
+    c = one.client(client_name="orders-api-prod")
+    c.execute_command("ACL", "SETUSER", "some-user", "on", ">pw", "~*", "+@all", "-@dangerous", "+info", "-xadd")
+    for user in ("some-user", None):
+        done = selftest(one.url.replace("://", f"://{user}@") if user else one.url, "--json", env={"HANDOVER_TARGET_PASSWORD": "pw"} if user else None)
+        assert done.returncode == 1, done.stderr
+        for secret in ("some-user", "orders-api-prod", "127.0.0.1", str(one.port)):
+            assert secret not in done.stdout, done.stdout[done.stdout.index(secret) - 300:][:400]
+    c.close()
+
+
 def test_a_target_that_cannot_be_used_is_told(server):
     one = server("valkey-8.0", password="secret")
     done = selftest(one.url)

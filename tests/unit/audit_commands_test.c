@@ -105,7 +105,8 @@ static void a_renamed_command_is_told_without_its_new_name(void **state)
 {
     (void)state;
     fact_conf_line lines[] = {{"rename-command", "FLUSHALL hidden-name-17", 4, NULL},
-                              {"rename-command", "KEYS ", 5, NULL}};
+                              {"rename-command", "KEYS ", 5, NULL},
+                              {"rename-command", "DEBUG \"\"", 6, NULL}};
     hand_made *h = hand_new("valkey8.1");
     h->facts.conf_path = "redis.conf";
     h->node.lines = lines;
@@ -115,6 +116,9 @@ static void a_renamed_command_is_told_without_its_new_name(void **state)
     assert_null(strstr(f->evidence, "hidden"));
     assert_string_equal(f->where, "redis.conf:4");
     assert_holds(hand_want(h, "command-renamed:KEYS", SEVERITY_WARN)->title, "disabled");
+    assert_holds(hand_want(h, "command-renamed:KEYS", SEVERITY_WARN)->action, "-KEYS");
+    f = hand_want(h, "command-renamed:DEBUG", SEVERITY_INFO); /* nobody may run it there */
+    assert_string_equal(f->action, "nothing");
     hand_free(h);
 }
 
