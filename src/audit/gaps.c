@@ -68,8 +68,9 @@ static const struct {
 void gaps_note(audit_facts *f, const audit_options *o)
 {
     for (size_t i = 0; i < f->node_count; i++) {
-        for (size_t k = 0; k < COUNT_OF(rows); k++)
+        for (size_t k = 0; k < COUNT_OF(rows); k++) {
             if (rows[k].missing(f, &f->nodes[i], o))
                 unread_add(f, &f->nodes[i], rows[k].what, rows[k].why, rows[k].means);
+        }
     }
 }
