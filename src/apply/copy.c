@@ -69,20 +69,6 @@ commands_add(apply_context *x, group *g, const copy_item *i, unsigned item, span
     return good;
 }
 
-static bool elements_write(
-    const rdb_payload *p, span key, int64_t expiry, const value_fields *fields, buf *out, err *e)
-{
-    value_writer *w = value_writer_new(p->type, key, expiry, fields);
-    cursor in = cursor_of(p->value);
-    step got = STEP_MORE;
-    size_t commands = 1;
-    while (got == STEP_MORE && commands > 0)
-        got = value_writer_step(w, &in, out, &commands, e);
-    value_writer_free(w);
-    if (got == STEP_MORE) (void)err_set(e, ERR_FORMAT, "the value ends early");
-    return got == STEP_DONE;
-}
-
 /* A value that cannot be written is refused like one that the target does not take. */
 static bool item_write(apply_context *x, copy_item *i, int64_t hold_until_ms, buf *out)
 {
@@ -96,20 +82,10 @@ static bool item_write(apply_context *x, copy_item *i, int64_t hold_until_ms, bu
     }
     int64_t expiry = i->expires_at_ms < 0 ? -1 : hold_expiry(i->expires_at_ms, hold_until_ms);
     bool good = rdb_payload_open(i->payload, &p, &e);
-    if (good && (i->elements || !value_is_taken(p.type, x->options->target_rdb_version))) {
-        const value_fields fields = {.carried = x->options->fields_expire,
-                                     .hold_until_ms = hold_until_ms};
-        good = elements_write(&p, i->key->key, expiry, &fields, out, &e);
-    } else if (good) {
-        value_item v = {.type = p.type,
-                        .key = i->key->key,
-                        .value = p.value,
-                        .expires_at_ms = expiry,
-                        .idle_s = -1,
-                        .frequency = -1,
-                        .rdb_version = x->options->target_rdb_version};
-        good = value_write(&v, out, &e);
-    }
+    const value_target to = {.rdb_version = x->options->target_rdb_version,
+                             .fields_expire = x->options->fields_expire,
+                             .hold_until_ms = hold_until_ms};
+    good = good && value_payload_write(&p, i->key->key, expiry, i->elements, &to, out, &e);
     if (good) return true;
     i->refused = true;
     (void)snprintf(i->text, sizeof i->text, "%.200s", e.text);

@@ -30,7 +30,8 @@ typedef struct {
     int64_t source_silence_ms; /* a source that says nothing for so long is given up */
     target_policy policy;
     bool flush_pass;             /* FLUSHALL, FLUSHDB, SWAPDB are passed on */
-    unsigned target_rdb_version; /* of the footers of RESTORE */
+    unsigned target_rdb_version; /* of the footers of RESTORE, and what the target knows */
+    unsigned source_rdb_version; /* what commands mean in the stream */
     bool fields_expire;          /* the target knows expiries of hash fields */
     throttle_limits throttle;
     const char *throttle_file; /* while it is there, nothing is written; NULL: none */

@@ -1,13 +1,16 @@
-/* apply/recast.h: commands of newer engines as commands that every target has. Pure.
+/* apply/recast.h: commands of newer engines as commands that the target has. Pure.
  *
  * What no command of an older engine says is not written: the key is set aside, and somebody
  * decides. Expiries of hash fields are held as those of keys (apply/rewrite.h); a target without
- * them does not get them. Forms: streams of redis 8.6 and valkey 9.1. */
+ * them does not get them. Forms: streams of redis 7.0 and 8.6 and of valkey 9.1; what redis 6.0
+ * does not know is said in its own commands, as a script where what is written depends on what is
+ * there (apply/recast_before_7.c). */
 #pragma once
 #include "apply/rewrite.h"
 
 typedef struct {
     const char *aside; /* why nothing is written of it; NULL: the commands are in `out` */
+    span key;          /* which is set aside then */
     bool held;         /* an expiry was held */
 } recast_result;
 
@@ -20,3 +23,5 @@ bool recast(size_t count,
             buf *out,
             recast_result *ret,
             err *e) MUST_CHECK;
+/* XGROUP CREATECONSUMER for redis before 6.2, as a read of what is pending that finds nothing. */
+bool recast_consumer_write(buf *out, span key, span group, span name) MUST_CHECK;

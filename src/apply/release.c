@@ -1,38 +1,57 @@
 #include "apply/release.h"
 
 #include "apply/hold.h"
+#include "apply/lua.h"
 #include "apply/release_fields.h"
 #include "base/clock.h"
+#include "engine/bookkeeping.h"
 #include "engine/scan.h"
 
-/* Engines before 7 have no PEXPIRETIME; they are no targets yet.
- * ARGV: 2^45, mode, limit (ms since 1970). Answers for each key 0 (nothing to do), 1 (changed),
+/* ARGV: 2^45, mode, limit (ms since 1970). Answers for each key 0 (nothing to do), 1 (changed),
  * 2 (held, and left so). mode "release": held and really later than the limit -> real.
  * mode "hold": real and not later than the limit -> held. mode "count": only look. */
-static const char script[] =
-    "local shift, mode, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])\n"
-    "local out = {}\n"
-    "for i, key in ipairs(KEYS) do\n"
-    "  local at = redis.call('PEXPIRETIME', key)\n"
-    "  local did = 0\n"
-    "  if at >= shift then\n"
-    "    did = 2\n"
-    "    if mode == 'release' and at - shift > limit then\n"
-    "      redis.call('PEXPIREAT', key, string.format('%.0f', at - shift))\n"
-    "      did = 1\n"
-    "    end\n"
-    "  elseif mode == 'hold' and at > 0 and at <= limit then\n"
-    "    redis.call('PEXPIREAT', key, string.format('%.0f', at + shift))\n"
-    "    did = 1\n"
-    "  end\n"
-    "  out[i] = did\n"
-    "end\n"
-    "return out\n";
+#define SCRIPT                                                                                     \
+    "local shift, mode, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])\n"                   \
+    "local out = {}\n"                                                                             \
+    "for i, key in ipairs(KEYS) do\n"                                                              \
+    "  local at = expiry(key)\n"                                                                   \
+    "  local did = 0\n"                                                                            \
+    "  if at >= shift then\n"                                                                      \
+    "    did = 2\n"                                                                                \
+    "    if mode == 'release' and at - shift > limit then\n"                                       \
+    "      redis.call('PEXPIREAT', key, string.format('%.0f', at - shift))\n"                      \
+    "      did = 1\n"                                                                              \
+    "    end\n"                                                                                    \
+    "  elseif mode == 'hold' and at > 0 and at <= limit then\n"                                    \
+    "    redis.call('PEXPIREAT', key, string.format('%.0f', at + shift))\n"                        \
+    "    did = 1\n"                                                                                \
+    "  end\n"                                                                                      \
+    "  out[i] = did\n"                                                                             \
+    "end\n"                                                                                        \
+    "return out\n"
+
+/* How a target tells when a key expires. */
+typedef struct {
+    const char *command;
+    const char *script;
+    bool is_left; /* it tells what is left of the time */
+} expiry_form;
+
+static const expiry_form forms[] = {
+    {"PEXPIRETIME", "local function expiry(key) return redis.call('PEXPIRETIME', key) end\n" SCRIPT,
+     false},
+    {"PTTL", LUA_EXPIRY_BEFORE_7 SCRIPT, true},
+};
+
+/* What is left, and our clock, tell the time to less than this: both clocks were compared before
+ * the move, and an answer is not that long on its way. */
+#define LEFT_UNSURE_MS INT64_C(600000)
 
 #define SCRIPT_KEYS_MAX ((size_t)500)
 
 typedef struct {
     engine *target;
+    const expiry_form *form;
     link_shared *list; /* held ones are listed here; NULL: only counted */
     const char *mode;
     int64_t limit_ms;
@@ -52,7 +71,7 @@ static bool script_run(pass *p, unsigned db, size_t count, const span *keys, err
     (void)snprintf(number, sizeof number, "%zu", count);
     size_t n = 0;
     args[n++] = span_text("EVAL");
-    args[n++] = span_text(script);
+    args[n++] = span_text(p->form->script);
     args[n++] = span_text(number);
     for (size_t i = 0; i < count; i++)
         args[n++] = keys[i];
@@ -73,12 +92,26 @@ static bool script_run(pass *p, unsigned db, size_t count, const span *keys, err
     return true;
 }
 
-/* Most keys need nothing: a plain PEXPIRETIME, pipelined, tells which, at a tenth of the script's
- * cost. The script decides anew for those that may. */
-static bool key_may_need(const pass *p, int64_t expires_at_ms)
+/* PEXPIRETIME is since 7.0. */
+static bool form_find(pass *p, err *e)
 {
-    if (hold_is_held(expires_at_ms)) return true;
-    return strcmp(p->mode, "hold") == 0 && expires_at_ms > 0 && expires_at_ms <= p->limit_ms;
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    if (!engine_try(p->target, &memory, &r, e, forms[0].command, BOOKKEEPING_PREFIX "none"))
+        return false;
+    p->form = &forms[reply_is_error(r) && span_starts(r->text, "ERR unknown command")];
+    return true;
+}
+
+/* Most keys need nothing: a plain question, pipelined, tells which, at a tenth of the script's
+ * cost. The script decides anew for those that may. */
+static bool key_may_need(const pass *p, int64_t answered)
+{
+    if (answered < 0) return false;
+    int64_t unsure_ms = p->form->is_left ? LEFT_UNSURE_MS : 0;
+    int64_t expires_at_ms = p->form->is_left ? answered + clock_wall_ms() : answered;
+    if (hold_is_held(expires_at_ms + unsure_ms)) return true;
+    return strcmp(p->mode, "hold") == 0 && expires_at_ms - unsure_ms <= p->limit_ms;
 }
 
 static bool expiries_ask(pass *p, size_t count, const reply *keys, bool *ret_needed, err *e)
@@ -87,7 +120,7 @@ static bool expiries_ask(pass *p, size_t count, const reply *keys, bool *ret_nee
     CLEANUP(buf_clear) buf out = buf_of(1024 * MIB);
     const reply **answers = arena_alloc(&memory, count * sizeof(const reply *));
     for (size_t i = 0; i < count; i++) {
-        const span args[] = {span_text("PEXPIRETIME"), keys[i].text};
+        const span args[] = {span_text(p->form->command), keys[i].text};
         if (!resp_spans(&out, COUNT_OF(args), args))
             return err_set(e, ERR_LIMIT, "keys too large to ask for");
     }
@@ -148,7 +181,7 @@ static bool fields_batch_pass(void *arg, unsigned db, size_t count, const reply 
 /* All keys, and all fields where the target says there are some that expire. */
 static bool pass_run(pass *p, release_result *ret, err *e)
 {
-    if (!scan_batches(p->target, SCAN_EXPIRING, batch_pass, p, e) ||
+    if (!form_find(p, e) || !scan_batches(p->target, SCAN_EXPIRING, batch_pass, p, e) ||
         !scan_batches(p->target, SCAN_FIELDS_EXPIRING, fields_batch_pass, p, e))
         return false;
     *ret = p->result;
@@ -210,7 +243,8 @@ static near_key *near_take(link_shared *s, size_t *ret_count)
 }
 
 /* Nobody writes to the target any more: what the script does key by key can be asked and told in
- * two pipelines, at a third of the cost. */
+ * two pipelines, at a third of the cost. Not where what is left would have to be added to a clock.
+ */
 static bool plain_release(pass *p, size_t count, const span *keys, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
@@ -218,7 +252,7 @@ static bool plain_release(pass *p, size_t count, const span *keys, err *e)
     const reply **answers = arena_alloc(&memory, count * sizeof(const reply *));
     bool fits = true;
     for (size_t i = 0; i < count && fits; i++) {
-        const span args[] = {span_text("PEXPIRETIME"), keys[i]};
+        const span args[] = {span_text(p->form->command), keys[i]};
         fits = resp_spans(&out, COUNT_OF(args), args);
     }
     if (!fits) return err_set(e, ERR_LIMIT, "keys too large to ask for");
@@ -259,7 +293,8 @@ bool release_near_run(link_shared *s,
               .mode = "release",
               .limit_ms = guard_ms ? clock_wall_ms() + guard_ms : 0};
     span spans[SCRIPT_KEYS_MAX];
-    bool done = true;
+    bool done = form_find(&p, e);
+    bool by_script = done && (guard_ms > 0 || p.form->is_left);
     for (size_t at = 0; at < count && done;) {
         size_t n = 0;
         unsigned db = keys[at].db;
@@ -269,7 +304,7 @@ bool release_near_run(link_shared *s,
             n++;
         }
         done = (!first || select_db(target, db, e)) &&
-               (guard_ms ? script_run(&p, db, n, spans, e) : plain_release(&p, n, spans, e)) &&
+               (by_script ? script_run(&p, db, n, spans, e) : plain_release(&p, n, spans, e)) &&
                (!fields_expire || fields_run(&p, db, n, spans, e));
         at += n;
     }

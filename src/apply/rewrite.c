@@ -33,6 +33,16 @@ static bool put_expiry(rewritten *w, int64_t at_ms, const rewrite_times *t, err 
     return true;
 }
 
+/* The expiry of a SET; redis 6.0 takes no absolute one with it. */
+static bool put_set_expiry(rewritten *w, int64_t at_ms, const rewrite_times *t, err *e)
+{
+    bool behind = rdb_is_before_7(t->target_rdb_version);
+    if (!behind) put_text(w, "PXAT");
+    if (!put_expiry(w, at_ms, t, e)) return false;
+    if (behind) w->expiry = w->args[--w->arg_count];
+    return true;
+}
+
 bool rewrite_time(span arg, unsigned unit_ms, bool relative, const rewrite_times *t, int64_t *ret)
 {
     int64_t value = 0;
@@ -53,7 +63,8 @@ static const struct {
     {"EXAT", 1000, false, false, false}, {"PXAT", 1, false, false, false},
     {"KEEPTTL", 0, false, true, false},  {"NX", 0, false, false, false},
     {"XX", 0, false, false, false},      {"GET", 0, false, false, false},
-    {"IFEQ", 0, false, false, true},
+    {"IFEQ", 0, false, false, true},     {"IFNE", 0, false, false, true},
+    {"IFDEQ", 0, false, false, true},    {"IFDNE", 0, false, false, true},
 };
 
 static bool
@@ -69,8 +80,7 @@ set_option(size_t count, const span *args, size_t *at, const rewrite_times *t, r
             if (!rewrite_time(args[*at + 1], set_options[i].unit_ms, set_options[i].relative, t,
                               &at_ms))
                 return malformed(count, args, e);
-            put_text(w, "PXAT");
-            if (!put_expiry(w, at_ms, t, e)) return false;
+            if (!put_set_expiry(w, at_ms, t, e)) return false;
         }
         *at += more ? 2 : 1;
         return true;
@@ -98,8 +108,7 @@ static bool rewrite_setex(
     put_text(w, "SET");
     put(w, args[1]);
     put(w, args[3]);
-    put_text(w, "PXAT");
-    return put_expiry(w, at_ms, t, e);
+    return put_set_expiry(w, at_ms, t, e);
 }
 
 static bool rewrite_expire(
@@ -166,6 +175,7 @@ bool rewrite(
 {
     ret->arg_count = 0;
     ret->held = false;
+    ret->expiry = (span){0};
     switch (r->kind) {
     case RULE_SET:
         return rewrite_set(count, args, t, ret, e);

@@ -15,6 +15,8 @@ typedef struct {
     int64_t received_ms;   /* when the receiver read it, by the source's clock */
     int64_t hold_until_ms; /* expiries not later than this are held */
     bool fields_expire;    /* the target knows expiries of hash fields */
+    unsigned target_rdb_version;
+    unsigned source_rdb_version; /* of the engine that writes the stream */
 } rewrite_times;
 
 typedef struct {
@@ -22,6 +24,7 @@ typedef struct {
     span args[REWRITE_ARGS_MAX];
     char number[24]; /* room for one number among the arguments */
     bool held;       /* an expiry was held */
+    span expiry;     /* PEXPIREAT of args[1] to it follows, in the same transaction; empty: none */
 } rewritten;
 
 /* A time as it was sent, in milliseconds since 1970. */

@@ -3,12 +3,15 @@
 #include <ctype.h>
 
 #define VECTOR_SET "vector sets are not known there"
+#define NATIVE_REDIS_8_0 12
 #define NATIVE_REDIS_8_6 13
+#define SINCE_7_0 10
 
 /* In the order of names, for the search. */
 static const rule rules[] = {
+    {.name = "BITOP", .kind = RULE_RECAST, .native = NATIVE_REDIS_8_0},
     {.name = "CLUSTER", .kind = RULE_STOP},
-    {.name = "COPY", .kind = RULE_PASS, .new_name = 2},
+    {.name = "COPY", .kind = RULE_RECAST, .since = SINCE_7_0, .new_name = 2},
     {.name = "DEL", .kind = RULE_PASS},
     {.name = "EVAL", .kind = RULE_STOP},
     {.name = "EVALSHA", .kind = RULE_STOP},
@@ -19,6 +22,9 @@ static const rule rules[] = {
     {.name = "FLUSHALL", .kind = RULE_FLUSH},
     {.name = "FLUSHDB", .kind = RULE_FLUSH},
     {.name = "FUNCTION", .kind = RULE_FUNCTION},
+    {.name = "GEORADIUS", .kind = RULE_RECAST, .since = SINCE_7_0},
+    {.name = "GEORADIUSBYMEMBER", .kind = RULE_RECAST, .since = SINCE_7_0},
+    {.name = "GEOSEARCHSTORE", .kind = RULE_RECAST, .since = SINCE_7_0},
     {.name = "HEXPIRE", .kind = RULE_RECAST},
     {.name = "HEXPIREAT", .kind = RULE_RECAST},
     {.name = "HGETDEL", .kind = RULE_RECAST},
@@ -26,6 +32,8 @@ static const rule rules[] = {
     {.name = "HPEXPIRE", .kind = RULE_RECAST},
     {.name = "HPEXPIREAT", .kind = RULE_RECAST},
     {.name = "HSETEX", .kind = RULE_RECAST},
+    {.name = "LMOVE", .kind = RULE_RECAST, .since = SINCE_7_0},
+    {.name = "LPOP", .kind = RULE_RECAST, .since = SINCE_7_0},
     {.name = "MOVE", .kind = RULE_PASS, .must_change = true, .new_name = 1},
     {.name = "MSETEX", .kind = RULE_RECAST},
     {.name = "MULTI", .kind = RULE_MULTI},
@@ -41,6 +49,7 @@ static const rule rules[] = {
     {.name = "REPLCONF", .kind = RULE_GETACK},
     {.name = "RESTORE", .kind = RULE_RESTORE},
     {.name = "RESTORE-ASKING", .kind = RULE_RESTORE},
+    {.name = "RPOP", .kind = RULE_RECAST, .since = SINCE_7_0},
     {.name = "SCRIPT", .kind = RULE_DROP},
     {.name = "SELECT", .kind = RULE_SELECT},
     {.name = "SET", .kind = RULE_SET},
@@ -58,8 +67,15 @@ static const rule rules[] = {
      .native = NATIVE_REDIS_8_6},
     {.name = "XADD", .kind = RULE_RECAST},
     {.name = "XCFGSET", .kind = RULE_DROP, .native = NATIVE_REDIS_8_6},
+    {.name = "XCLAIM", .kind = RULE_RECAST, .since = SINCE_7_0},
     {.name = "XDELEX", .kind = RULE_RECAST, .native = NATIVE_REDIS_8_6},
+    {.name = "XGROUP", .kind = RULE_RECAST, .since = SINCE_7_0},
     {.name = "XIDMPRECORD", .kind = RULE_DROP},
+    {.name = "XSETID", .kind = RULE_RECAST, .since = SINCE_7_0},
+    {.name = "XTRIM", .kind = RULE_RECAST},
+    {.name = "ZADD", .kind = RULE_RECAST, .since = SINCE_7_0},
+    {.name = "ZDIFFSTORE", .kind = RULE_RECAST, .since = SINCE_7_0},
+    {.name = "ZRANGESTORE", .kind = RULE_RECAST, .since = SINCE_7_0},
 };
 
 static int name_order(span name, const char *other)

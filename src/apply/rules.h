@@ -32,9 +32,16 @@ typedef struct {
     bool relative;     /* the time counts from when the receiver read it */
     bool must_change;  /* it had an effect on the source: the answer 0 is divergence (R19) */
     const char *why;   /* RULE_ASIDE */
-    unsigned native;   /* targets of this RDB version and line take it as it is; 0: none */
+    unsigned native;   /* redis of this RDB version on takes it as it is; 0: none */
+    unsigned since;    /* every target of this RDB version on takes it as it is; 0: none */
     unsigned new_name; /* the argument that names a key which may inherit a held expiry; 0: none */
 } rule;
+
+/* Of redis 6.2 and older, which as a target lack much: 6.0 writes version 9, 7.0 version 10. */
+static inline bool rdb_is_before_7(unsigned rdb_version)
+{
+    return rdb_version < 10;
+}
 
 /* NULL: pass it on as it is. Names are compared without case (`zadd`, `ping` occur). */
 const rule *rule_find(span name);

@@ -2,6 +2,8 @@
 
 #include "apply/batch.h"
 #include "apply/hold.h"
+#include "apply/library.h"
+#include "apply/rules.h"
 #include "base/clock.h"
 #include "base/crc64.h"
 #include "base/log.h"
@@ -293,9 +295,10 @@ static bool value_chunks_begin(snapshot *s, bool whole, err *e)
     int64_t expiry = -1;
     if (!expiry_to_write(s, &expiry, e) || !batch_send(s, e)) return false;
     if (!select_for_item(s)) return err_set(e, ERR_LIMIT, "no room for a SELECT");
-    const value_fields fields = {.carried = s->x->options->fields_expire,
-                                 .hold_until_ms = hold_until_ms(s)};
-    s->value = value_writer_new(s->item.type, item_key(s), expiry, &fields);
+    const value_target to = {.rdb_version = s->x->options->target_rdb_version,
+                             .fields_expire = s->x->options->fields_expire,
+                             .hold_until_ms = hold_until_ms(s)};
+    s->value = value_writer_new(s->item.type, item_key(s), expiry, &to);
     s->walked = s->at;
     s->walk_ended = whole;
     s->at = s->value_at;
@@ -387,24 +390,17 @@ static step value_step(snapshot *s, err *e)
     return value_chunks_begin(s, got == STEP_DONE, e) ? value_chunks_step(s, e) : STEP_BAD;
 }
 
-/* "#!lua name=shop" -> "shop": the name of a library stands in its first line. */
-static bool library_name(span code, span *ret)
-{
-    span line;
-    span word;
-    if (!span_cut(&code, '\n', &line)) return false;
-    while (span_cut(&line, ' ', &word)) {
-        if (!span_starts(word, "name=")) continue;
-        *ret = span_tail(word, 5);
-        if (ret->size && ret->at[ret->size - 1] == '\r') ret->size--;
-        return true;
-    }
-    return false;
-}
-
 static bool function_send(snapshot *s, const rdb_item *item, err *e)
 {
-    span name;
+    span name = span_text("?");
+    if (rdb_is_before_7(s->x->options->target_rdb_version)) {
+        link_incident i = {.offset = item->offset, .type = "function"};
+        (void)library_name(item->value, &name);
+        i.key = name;
+        (void)snprintf(i.reason, sizeof i.reason, "functions are not known there");
+        link_shared_incident(s->x->shared, &i);
+        return true;
+    }
     if (s->x->keys && library_name(item->value, &name) &&
         !keyset_add(s->x->keys, KEYSET_FUNCTIONS, name, e))
         return false;
@@ -605,7 +601,7 @@ static bool batch_refused(snapshot *s, span answer, err *e)
     return err_blame(e, SIDE_TARGET);
 }
 
-static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err *e)
+static bool answer_handle(snapshot *s, const reply_token *t, bool first, bool complete, err *e)
 {
     const sent_command *c = &s->in_flight[s->answered % IN_FLIGHT_MAX];
     if (t->kind == REPLY_ERROR) {
@@ -618,7 +614,7 @@ static bool answer_handle(snapshot *s, const reply_token *t, bool complete, err 
         }
         item_quarantine(s, c, t->text);
     }
-    if (c->kind == SENT_ITEM && t->kind == REPLY_ARRAY && t->count == 0 && complete)
+    if (c->kind == SENT_ITEM && t->kind == REPLY_ARRAY && t->count == 0 && first)
         pending_dropped(s, c);
     if (c->kind == SENT_MARK && t->kind == REPLY_NIL)
         return err_set(e, ERR_STATE, "the target's checkpoint is gone");
@@ -636,10 +632,11 @@ static bool answers_read(snapshot *s, err *e)
     while (good && s->answered < s->sent) {
         reply_token t;
         bool complete = false;
+        bool first = s->nesting.depth == 0;
         step got = reply_token_read(&in, &t, e);
         if (got == STEP_MORE) break;
         good = got == STEP_DONE && reply_nesting_step(&s->nesting, &t, &complete, e) == STEP_DONE &&
-               answer_handle(s, &t, complete, e);
+               answer_handle(s, &t, first, complete, e);
     }
     net_conn_eat(s->x->target.conn, (size_t)(in.at - start));
     return good;

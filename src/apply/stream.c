@@ -2,6 +2,7 @@
 
 #include "apply/copy.h"
 #include "apply/group.h"
+#include "apply/library.h"
 #include "apply/recast.h"
 #include "apply/value.h"
 #include "base/clock.h"
@@ -205,7 +206,14 @@ static rewrite_times times_now(const stream *s, const stream_command *c)
     int64_t horizon = s->mode == HOLD_NEAR ? s->guard_ms : s->x->options->hold_horizon_ms;
     return (rewrite_times){.received_ms = time_of(s, c->end) + s->x->options->source_skew_ms,
                            .hold_until_ms = clock_wall_ms() + horizon,
-                           .fields_expire = s->x->options->fields_expire};
+                           .fields_expire = s->x->options->fields_expire,
+                           .target_rdb_version = s->x->options->target_rdb_version,
+                           .source_rdb_version = s->x->options->source_rdb_version};
+}
+
+static bool is_before_7(const stream *s)
+{
+    return rdb_is_before_7(s->x->options->target_rdb_version);
 }
 
 static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e)
@@ -226,15 +234,18 @@ static bool command_rewrite(stream *s, const stream_command *c, group *g, err *e
         return stop(s, e, "report this, with the version of the source");
     }
     if (w.held && s->mode == HOLD_NEAR) link_shared_near_add(s->x->shared, s->db, w.args[1]);
-    return group_add_spans(g, &s->x->target, s->db, c->rule->must_change, w.arg_count, w.args, e);
+    const span expiry[] = {span_text("PEXPIREAT"), w.args[1], w.expiry};
+    return group_add_spans(g, &s->x->target, s->db, c->rule->must_change, w.arg_count, w.args, e) &&
+           (w.expiry.size == 0 ||
+            group_add_spans(g, &s->x->target, s->db, false, COUNT_OF(expiry), expiry, e));
 }
 
 /* The key needs somebody: it is noted before the checkpoint passes this place (stream_step). */
-static bool aside_note(stream *s, const stream_command *c, group *g, const char *why)
+static bool aside_note(
+    stream *s, const stream_command *c, group *g, span key, const char *type, const char *why)
 {
-    link_incident i = {.db = s->db, .offset = c->end};
-    if (s->command.arg_count > 1) i.key = resp_command_arg(&s->command, c->start, 1);
-    (void)snprintf(i.type, sizeof i.type, "unknown");
+    link_incident i = {.db = s->db, .offset = c->end, .key = key};
+    (void)snprintf(i.type, sizeof i.type, "%s", type);
     (void)snprintf(i.reason, sizeof i.reason, "%s: %s", c->rule->name, why);
     link_shared_incident(s->x->shared, &i);
     g->asides++;
@@ -242,17 +253,21 @@ static bool aside_note(stream *s, const stream_command *c, group *g, const char 
     return true;
 }
 
-/* A RESTORE of the source's own that brings a hash whose fields may expire: they cannot be held in
- * the bytes. */
-static bool restore_add(stream *s, const stream_command *c, group *g, err *e)
+static span first_key(const stream *s, const stream_command *c)
 {
-    rdb_payload p;
-    err ignored;
-    bool opened = s->command.arg_count > 3 &&
-                  rdb_payload_open(resp_command_arg(&s->command, c->start, 3), &p, &ignored);
-    if (opened && value_fields_may_expire(p.type))
-        return aside_note(s, c, g, "it brings a hash with expiries of fields, which are not held");
-    return command_rewrite(s, c, g, e);
+    return s->command.arg_count > 1 ? resp_command_arg(&s->command, c->start, 1) : (span){0};
+}
+
+/* A target that knows no functions: the library's name, or what is done to all. */
+static bool function_aside(stream *s, const stream_command *c, group *g)
+{
+    span name = first_key(s, c);
+    if (s->command.arg_count > 2) {
+        span last = resp_command_arg(&s->command, c->start, s->command.arg_count - 1);
+        if (span_is_nocase(name, "DELETE")) name = last;
+        if (span_is_nocase(name, "LOAD")) (void)library_name(last, &name);
+    }
+    return aside_note(s, c, g, name, "function", "functions are not known there");
 }
 
 /* Every command in `wire`. */
@@ -270,6 +285,48 @@ static bool recast_add(stream *s, group *g, span wire, bool held, err *e)
     }
     resp_command_clear(&one);
     return good;
+}
+
+/* The value a RESTORE of the source's own brings, in a form that the target reads. */
+static bool
+restore_recast(stream *s, const stream_command *c, const rdb_payload *p, group *g, err *e)
+{
+    CLEANUP(buf_clear) buf out = buf_of(2 * RESP_BULK_MAX);
+    span args[REWRITE_ARGS_MAX];
+    rewrite_times t = times_now(s, c);
+    rewritten w;
+    for (size_t i = 0; i < s->command.arg_count && i < REWRITE_ARGS_MAX; i++)
+        args[i] = resp_command_arg(&s->command, c->start, i);
+    if (!rewrite(c->rule, s->command.arg_count, args, &t, &w, e)) {
+        (void)err_wrap(e, "at offset %" PRIu64, c->end);
+        return stop(s, e, "report this, with the version of the source");
+    }
+    int64_t expiry = 0; /* as rewrite() wrote it: 0 is none */
+    bool read = span_to_i64(w.args[2], &expiry);
+    assert(read);
+    const value_target to = {.rdb_version = t.target_rdb_version,
+                             .fields_expire = t.fields_expire,
+                             .hold_until_ms = t.hold_until_ms};
+    err why = {0};
+    if (!value_payload_write(p, w.args[1], expiry == 0 ? -1 : expiry, false, &to, &out, &why))
+        return aside_note(s, c, g, w.args[1], "unknown", why.text);
+    return recast_add(s, g, buf_span(&out), w.held, e);
+}
+
+/* A RESTORE of the source's own. Expiries of fields cannot be held in its bytes; and what is newer
+ * than the target is said in another way. */
+static bool restore_add(stream *s, const stream_command *c, group *g, err *e)
+{
+    rdb_payload p;
+    err ignored;
+    bool opened = s->command.arg_count > 3 && s->command.arg_count <= REWRITE_ARGS_MAX &&
+                  rdb_payload_open(resp_command_arg(&s->command, c->start, 3), &p, &ignored);
+    if (!opened) return command_rewrite(s, c, g, e);
+    if (value_fields_may_expire(p.type))
+        return aside_note(s, c, g, first_key(s, c), "unknown",
+                          "it brings a hash with expiries of fields, which are not held");
+    if (p.version > s->x->options->target_rdb_version) return restore_recast(s, c, &p, g, e);
+    return command_rewrite(s, c, g, e);
 }
 
 static bool command_recast(stream *s, const stream_command *c, group *g, err *e)
@@ -290,13 +347,18 @@ static bool command_recast(stream *s, const stream_command *c, group *g, err *e)
         (void)err_wrap(e, "at offset %" PRIu64, c->end);
         return stop(s, e, "report this, with the version of the source");
     }
-    if (result.aside) return aside_note(s, c, g, result.aside);
+    if (result.aside) return aside_note(s, c, g, result.key, "unknown", result.aside);
     return recast_add(s, g, buf_span(&out), result.held, e);
 }
 
 static bool flush_add(stream *s, const stream_command *c, group *g, err *e)
 {
     g->flushes = true;
+    bool sync = s->command.arg_count == 2 &&
+                span_is_nocase(resp_command_arg(&s->command, c->start, 1), "SYNC");
+    const span plain = span_text(c->rule->name);
+    if (s->x->options->flush_pass && sync && is_before_7(s))
+        return group_add_spans(g, &s->x->target, s->db, false, 1, &plain, e);
     if (s->x->options->flush_pass)
         return group_add(g, &s->x->target, s->db, false, span_of(c->start, c->size), e);
     (void)err_set(e, ERR_STATE, "the source ran %s, at offset %" PRIu64 "; it waits before it",
@@ -316,26 +378,28 @@ static bool cannot_carry(stream *s, const stream_command *c, err *e)
 static bool is_native(const stream *s, const rule *r)
 {
     unsigned target = s->x->options->target_rdb_version;
-    return r->native && target >= r->native && target < RDB_VERSION_VALKEY_MIN;
+    bool of_redis = r->native && target >= r->native && target < RDB_VERSION_VALKEY_MIN;
+    return of_redis || (r->since && target >= r->since);
 }
 
 /* One command that is not MULTI, EXEC. */
 static bool command_add(stream *s, const stream_command *c, group *g, err *e)
 {
     span wire = span_of(c->start, c->size);
-    if (!c->rule || is_native(s, c->rule))
-        return group_add(g, &s->x->target, s->db, false, wire, e);
+    if (!c->rule) return group_add(g, &s->x->target, s->db, false, wire, e);
+    near_inherit(s, c);
+    if (is_native(s, c->rule)) return group_add(g, &s->x->target, s->db, false, wire, e);
     switch (c->rule->kind) {
     case RULE_PASS:
-        near_inherit(s, c);
         return group_add(g, &s->x->target, s->db, c->rule->must_change, wire, e);
     case RULE_SET:
         if (s->command.arg_count == 3) return group_add(g, &s->x->target, s->db, false, wire, e);
         return command_rewrite(s, c, g, e);
     case RULE_SETEX:
     case RULE_EXPIRE:
-    case RULE_FUNCTION:
         return command_rewrite(s, c, g, e);
+    case RULE_FUNCTION:
+        return is_before_7(s) ? function_aside(s, c, g) : command_rewrite(s, c, g, e);
     case RULE_RESTORE:
         return restore_add(s, c, g, e);
     case RULE_SELECT:
@@ -345,7 +409,7 @@ static bool command_add(stream *s, const stream_command *c, group *g, err *e)
     case RULE_STOP:
         return cannot_carry(s, c, e);
     case RULE_ASIDE:
-        return aside_note(s, c, g, c->rule->why);
+        return aside_note(s, c, g, first_key(s, c), "unknown", c->rule->why);
     case RULE_RECAST:
         return command_recast(s, c, g, e);
     case RULE_GETACK:

@@ -1,7 +1,7 @@
 #include "apply/value.h"
 
+#include "apply/rules.h"
 #include "base/crc64.h"
-#include "rdb/payload.h"
 #include "resp/command.h"
 
 static bool full(err *e, span key)
@@ -70,7 +70,46 @@ bool value_write(const value_item *v, buf *out, err *e)
 {
     rdb_decimal number;
     span plain = {0};
-    bool string = value_is_plain(v, &number, &plain);
+    bool whole = v->expires_at_ms >= 0 && rdb_is_before_7(v->rdb_version);
+    bool string = !whole && value_is_plain(v, &number, &plain);
     bool fits = string ? set_write(v, plain, out) : restore_write(v, out);
     return fits || full(e, v->key);
+}
+
+static bool elements_write(const rdb_payload *p,
+                           span key,
+                           int64_t expires_at_ms,
+                           const value_target *target,
+                           buf *out,
+                           err *e)
+{
+    value_writer *w = value_writer_new(p->type, key, expires_at_ms, target);
+    cursor in = cursor_of(p->value);
+    step got = STEP_MORE;
+    size_t commands = 1;
+    while (got == STEP_MORE && commands > 0)
+        got = value_writer_step(w, &in, out, &commands, e);
+    value_writer_free(w);
+    if (got == STEP_MORE) (void)err_set(e, ERR_FORMAT, "the value ends early");
+    return got == STEP_DONE;
+}
+
+bool value_payload_write(const rdb_payload *p,
+                         span key,
+                         int64_t expires_at_ms,
+                         bool elements,
+                         const value_target *target,
+                         buf *out,
+                         err *e)
+{
+    if (elements || !value_is_taken(p->type, target->rdb_version))
+        return elements_write(p, key, expires_at_ms, target, out, e);
+    value_item v = {.type = p->type,
+                    .key = key,
+                    .value = p->value,
+                    .expires_at_ms = expires_at_ms,
+                    .idle_s = -1,
+                    .frequency = -1,
+                    .rdb_version = target->rdb_version};
+    return value_write(&v, out, e);
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "apply/hold.h"
+#include "apply/recast.h"
 #include "base/mem.h"
 #include "rdb/decode.h"
 #include "resp/command.h"
@@ -21,7 +22,7 @@ struct value_writer {
     const rdb_type *type;
     buf key;
     int64_t expires_at_ms;
-    value_fields fields;
+    value_target target;
     enum { WRITER_BEGIN, WRITER_ELEMENTS, WRITER_EXPIRY, WRITER_END } at;
     /* The command being collected: its arguments behind name and key. */
     const char *verb;
@@ -34,14 +35,14 @@ struct value_writer {
 };
 
 value_writer *
-value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms, const value_fields *fields)
+value_writer_new(const rdb_type *type, span key, int64_t expires_at_ms, const value_target *target)
 {
     value_writer *w = mem_alloc(sizeof *w);
     rdb_decode_limits limits = {.blob_max = BLOB_MAX, .pending_max = PENDING_MAX};
     w->decoder = rdb_decoder_new(&limits);
     w->type = type;
     w->expires_at_ms = expires_at_ms;
-    w->fields = *fields;
+    w->target = *target;
     w->key = buf_of(RESP_BULK_MAX);
     w->args = buf_of(2 * RESP_BULK_MAX);
     w->piece = buf_of(RESP_BULK_MAX);
@@ -61,6 +62,11 @@ void value_writer_free(value_writer *w)
     buf_clear(&w->piece);
     buf_clear(&w->entry_group);
     free(w);
+}
+
+static bool is_before_7(const value_writer *w)
+{
+    return rdb_is_before_7(w->target.rdb_version);
 }
 
 static bool full(const value_writer *w, err *e)
@@ -124,7 +130,7 @@ static bool group_create(value_writer *w, const rdb_element *v, buf *out, size_t
     char read[24];
     (void)snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, v->id.ms, v->id.seq);
     (void)snprintf(read, sizeof read, "%" PRId64, v->entries_read);
-    bool counted = v->entries_read >= 0;
+    bool counted = v->entries_read >= 0 && !is_before_7(w);
     const span args[] = {
         span_text("XGROUP"), span_text("CREATE"),   buf_span(&w->key),        v->text,
         span_text(id),       span_text("MKSTREAM"), span_text("ENTRIESREAD"), span_text(read)};
@@ -138,10 +144,13 @@ static bool
 consumer_create(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
 {
     if (!chunk_close(w, out, commands, e)) return false;
-    const span args[] = {span_text("XGROUP"), span_text("CREATECONSUMER"), buf_span(&w->key),
-                         buf_span(&w->entry_group), v->text};
+    span key = buf_span(&w->key);
+    span group = buf_span(&w->entry_group);
+    const span args[] = {span_text("XGROUP"), span_text("CREATECONSUMER"), key, group, v->text};
+    bool fits = is_before_7(w) ? recast_consumer_write(out, key, group, v->text)
+                               : resp_spans(out, COUNT_OF(args), args);
     (*commands)++;
-    return resp_spans(out, COUNT_OF(args), args) || full(w, e);
+    return fits || full(w, e);
 }
 
 /* XCLAIM key group consumer 0 id TIME ms RETRYCOUNT n FORCE JUSTID: also for a deleted entry the
@@ -172,7 +181,7 @@ static bool stream_close(value_writer *w, const rdb_element *v, buf *out, size_t
     }
     w->verb = "XSETID";
     bool fits = id_arg(w, v->stream.last);
-    if (v->stream.has_history) {
+    if (v->stream.has_history && !is_before_7(w)) {
         fits = fits && chunk_text(w, "ENTRIESADDED") &&
                chunk_text(w, "%" PRIu64, v->stream.entries_added) &&
                chunk_text(w, "MAXDELETEDID") && id_arg(w, v->stream.max_deleted);
@@ -208,12 +217,12 @@ static bool scored_append(value_writer *w, const rdb_element *v, buf *out, size_
 static bool
 expiring_field(value_writer *w, const rdb_element *v, buf *out, size_t *commands, err *e)
 {
-    if (!w->fields.carried)
+    if (!w->target.fields_expire)
         return err_set(e, ERR_STATE, "the target does not know expiries of hash fields");
     if (hold_is_held(v->expires_at_ms)) {
         return err_set(e, ERR_LIMIT, "a field expires after the year 3084, which cannot be held");
     }
-    int64_t at_ms = hold_expiry(v->expires_at_ms, w->fields.hold_until_ms);
+    int64_t at_ms = hold_expiry(v->expires_at_ms, w->target.hold_until_ms);
     bool fits = alone_begin(w, "HSETEX", out, commands, e) && chunk_text(w, "PXAT") &&
                 chunk_text(w, "%" PRId64, at_ms) && chunk_text(w, "FIELDS") && chunk_text(w, "1") &&
                 chunk_arg(w, v->text) && chunk_arg(w, v->value);

@@ -94,8 +94,8 @@ static void check_source_version(facts *f, const char *id)
 static void check_target_version(facts *f, const char *id)
 {
     const engine_version *t = &f->m->target_version;
-    if (t->rdb_version < 10) {
-        refuse(f, id, "choose a target of redis 7.0 or newer, or of valkey",
+    if (t->product == ENGINE_REDIS && !engine_version_at_least(t, 6, 0)) {
+        refuse(f, id, "choose a target of redis 6.0 or newer, or of valkey",
                "the target is %s, which this release cannot write to", engine_version_show(t).text);
     }
 }
@@ -169,6 +169,37 @@ static void check_modules(facts *f, const char *id)
                "values of modules are not carried by this release; accept only if none are in use",
                "the source has %zu module%s loaded", loaded, loaded == 1 ? "" : "s");
     }
+}
+
+/* "shop, cart": the libraries of functions on the source. */
+static const char *libraries(facts *f, size_t *ret_count)
+{
+    const reply *r = NULL;
+    err ignored;
+    const char *names = "";
+    *ret_count = 0;
+    if (!engine_try(f->m->source, &f->memory, &r, &ignored, "FUNCTION", "LIST")) return names;
+    for (size_t i = 0; r->kind == REPLY_ARRAY && i < r->count; i++) {
+        const reply *name = reply_field(&r->items[i], "library_name");
+        if (!name) continue;
+        names = arena_printf(&f->memory, "%s%s'%s'", names, *names ? ", " : "",
+                             span_show(name->text).text);
+        ++*ret_count;
+    }
+    return names;
+}
+
+static void check_functions(facts *f, const char *id)
+{
+    size_t count = 0;
+    if (engine_version_at_least(&f->m->target_version, 7, 0)) return;
+    const char *names = libraries(f, &count);
+    if (count == 0) return;
+    refuse(f, id,
+           "accept: they go to the quarantine by name, and the rest is carried; what calls them "
+           "(FCALL) fails behind the cutover",
+           "the source has %zu librar%s of functions, which the target does not know: %.300s",
+           count, count == 1 ? "y" : "ies", names);
 }
 
 static void check_vector_sets(facts *f, const char *id)
@@ -591,6 +622,7 @@ static const check_row checks[] = {
     {"modules", true, SIDE_SOURCE, check_modules, OF_SERVER},
     {"vector-sets", true, SIDE_SOURCE, check_vector_sets, OF_SERVER},
     {"field-expiry", true, SIDE_SOURCE, check_field_expiry, OF_ANY},
+    {"functions", true, SIDE_SOURCE, check_functions, OF_SERVER},
     {"file-modules", true, SIDE_SOURCE, check_file_modules, OF_FILE},
     {"file-rest", true, SIDE_SOURCE, check_file_rest, OF_FILE},
     {"sentinel", true, SIDE_SOURCE, check_sentinel, OF_SERVER},

@@ -585,6 +585,13 @@ static bool settings_change(runner *r, const preflight_result *p, err *e)
     return true;
 }
 
+static const char *snapshot_commands(const move *m)
+{
+    return engine_version_at_least(&m->target_version, 7, 0)
+               ? "MSET, SET .. PXAT, RESTORE .. REPLACE, FUNCTION LOAD REPLACE"
+               : "MSET, SET, RESTORE .. REPLACE, PEXPIREAT";
+}
+
 static void dry_run_print_file(move *m, const preflight_result *p)
 {
     printf("plan: %s to %s (%s)\n", m->source_text, m->target_text,
@@ -596,8 +603,7 @@ static void dry_run_print_file(move *m, const preflight_result *p)
         const setting_change *c = &p->settings[i].change;
         printf("  target     CONFIG SET %s '%s' (now '%s')\n", c->name, c->wanted, c->old);
     }
-    printf("  target     MSET, SET .. PXAT, RESTORE .. REPLACE, FUNCTION LOAD REPLACE; GET and SET "
-           "handover:checkpoint:%s in db 0\n",
+    printf("  target     %s; GET and SET handover:checkpoint:%s in db 0\n", snapshot_commands(m),
            m->link_id);
     printf("  target     keys that are over by then are left out; nothing is held back\n");
     if (m->options->policy == TARGET_REPLACE)
@@ -633,9 +639,8 @@ static void dry_run_print(move *m, const preflight_result *p)
         "  target     CLIENT LIST, CLIENT KILL ID of this link's earlier connections; GET and SET "
         "handover:checkpoint:%s in db 0\n",
         m->link_id);
-    printf("  target     snapshot: MSET, SET .. PXAT, RESTORE .. REPLACE, FUNCTION LOAD REPLACE; "
-           "expiries within %" PRId64 " s held (+2^45 ms)\n",
-           m->options->hold_horizon_ms / 1000);
+    printf("  target     snapshot: %s; expiries within %" PRId64 " s held (+2^45 ms)\n",
+           snapshot_commands(m), m->options->hold_horizon_ms / 1000);
     printf("  target     stream: MULTI, up to 1000 commands, SET checkpoint, EXEC\n");
     if (m->options->policy == TARGET_REPLACE)
         printf("  target     UNLINK of keys the source has not (SCAN of the target)\n");
@@ -700,6 +705,7 @@ static bool run_link(runner *r, err *e)
                       .throttle = r->m.limits,
                       .throttle_file = throttle_file,
                       .target_rdb_version = r->m.target_version.rdb_version,
+                      .source_rdb_version = r->m.source_version.rdb_version,
                       .fields_expire = engine_version_expires_fields(&r->m.target_version)};
     if (r->m.source_url.is_file) {
         l.file = &r->m.load.file;

@@ -8,11 +8,27 @@ what they show is the state from then on.
 
 import time
 
+import redis
+
 HELD = 1 << 45
 
 
 def now_ms():
     return int(time.time() * 1000)
+
+
+def expiry_of(ask, key):
+    """What PEXPIRETIME answers; before 7.0 there is only what is left, told between two clocks that show the same millisecond."""
+    try:
+        return ask(("PEXPIRETIME", key))
+    except redis.ResponseError as e:
+        if "unknown command" not in str(e):
+            raise
+    while True:
+        before, left, after = ask(("TIME",)), ask(("PTTL", key)), ask(("TIME",))
+        before, after = (int(s) * 1000 + int(us) // 1000 for s, us in (before, after))
+        if left < 0 or before == after:
+            return left if left < 0 else left + after
 
 
 class Plan:
@@ -239,7 +255,7 @@ class Renewed(Cell):
         return None
 
     def read(self, ask):
-        value, expiry = ask(("GET", self.key("k"))), ask(("PEXPIRETIME", self.key("k")))
+        value, expiry = ask(("GET", self.key("k"))), expiry_of(ask, self.key("k"))
         if value is None or expiry == -2:
             return None, None
         return value, None if expiry == -1 else expiry - HELD if expiry >= HELD else expiry
@@ -440,7 +456,7 @@ class Hash(Cell):
         return Plan(("HSET", key, f, "5"), ({**fields, f: b"5"}, expiry), int(f not in fields))
 
     def read(self, ask):
-        flat, expiry = ask(("HGETALL", self.key("h"))), ask(("PEXPIRETIME", self.key("h")))
+        flat, expiry = ask(("HGETALL", self.key("h"))), expiry_of(ask, self.key("h"))
         if expiry >= HELD:
             expiry -= HELD
         return dict(zip(flat[::2], flat[1::2])), expiry if expiry >= 0 else None

@@ -23,13 +23,13 @@ LONG_S = 30 if SOAK else 2
 CHUNK = 64 << 10
 
 
-def assert_nothing_lost(source, target, move, writer=None, deadline_s=120, allowed=()):
+def assert_nothing_lost(source, target, move, writer=None, deadline_s=120, allowed=(), tolerance_ms=0):
     """The writer saw nothing wrong, both servers hold the same, and that is what was acknowledged.
     Expiries may still be held: no cutover was made. `allowed` are kinds of differences."""
     report = writer.stop() if writer else {"wrong": []}
     move.wait_caught_up(deadline_s=deadline_s)
     assert report["wrong"] == []
-    found = [d for d in reader.compare(source, target, held_allowed=True) if d.kind not in allowed]
+    found = [d for d in reader.compare(source, target, tolerance_ms, held_allowed=True) if d.kind not in allowed]
     assert found == [], reader.show(found)
     if writer:
         assert writer.check(source) == []  # and the target equals it, expiries held

@@ -86,6 +86,8 @@ def _canonical(kind, reply):
         reply = sorted(_pairs(reply).items())
     elif kind == b"set":
         reply = sorted(reply)
+    elif kind == b"zset":  # engines write the same score with more or fewer digits
+        reply = sorted((float(score), member) for member, score in _pairs(reply).items())
     elif kind not in READ:
         raise ValueError(f"no reader for type {kind!r}")
     return _digest(reply)
@@ -139,7 +141,7 @@ def _release(expiry):
 
 
 def _compare_streams(db, key, a, b):
-    if any(x != y for x, y in zip(a["meta"], b["meta"]) if x is not None):  # None: the source is too old to know it
+    if any(x != y for x, y in zip(a["meta"], b["meta"]) if None not in (x, y)):  # None: one of them is too old to know it
         yield Difference("stream-meta", db, key, f"{a['meta']} / {b['meta']}")
     if a["entries"] != b["entries"]:
         yield Difference("stream-entries", db, key, "")

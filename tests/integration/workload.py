@@ -191,7 +191,7 @@ class Writer:
 
     def planned(self, chosen):
         plans = [(cell, cell.plan(self.rng)) for cell in chosen]
-        if self.args.oldest == "6.0":
+        if (self.args.oldest if self.address == self.first else self.args.then_oldest) == "6.0":
             plans = [(cell, plan and cells.as_of_6_0(plan)) for cell, plan in plans]
         return [(cell, plan) for cell, plan in plans if plan]
 
@@ -255,7 +255,7 @@ class Workload:
     def __enter__(self):
         self.process = subprocess.Popen(
             [*self.wrapper, "/usr/bin/python3", __file__, "--address", self.server.address, "--seed", str(self.seed), "--rate", str(self.rate),
-             "--cells", str(self.cell_count), "--batch", str(self.batch), "--oldest", self.server.engine.split("-")[1], "--report", str(self.report_path),
+             "--cells", str(self.cell_count), "--batch", str(self.batch), "--oldest", self.server.engine.split("-")[1], "--then-oldest", self.then.engine.split("-")[1], "--report", str(self.report_path),
              "--follow", str(self.follow_path)],
             env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or "",
                      WORKLOAD_PASSWORD_SECOND=self.then.password or ""),
@@ -339,7 +339,8 @@ def main():
         p.add_argument("--" + name, required=True)
     for name in ("seed", "rate", "cells", "batch"):
         p.add_argument("--" + name, type=int, required=True)
-    p.add_argument("--oldest", default="7.0")  # the version whose commands are used
+    for name in ("oldest", "then-oldest"):  # the versions whose commands are used, on the first server and on the second
+        p.add_argument("--" + name, default="7.0")
     Writer(p.parse_args()).run()
 
 

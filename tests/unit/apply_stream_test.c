@@ -31,7 +31,8 @@ static int world_make(void **state)
     world *w = mem_alloc(sizeof *w);
     w->loop = net_loop_new();
     w->heard = buf_of(64 * MIB);
-    w->options = (link_options){.link_id = LINK, .hold_horizon_ms = 86400000};
+    w->options =
+        (link_options){.link_id = LINK, .hold_horizon_ms = 86400000, .target_rdb_version = 10};
     link_shared_init(&w->shared);
     w->x = (apply_context){
         .options = &w->options, .shared = &w->shared, .key = checkpoint_key_of(LINK)};
@@ -654,7 +655,7 @@ static const stream_row rows[] = {
      NULL},
     {{"XADD x 1-1 f v", "XADD x MAXLEN = 3 2-1 f v", "XADD x NOMKSTREAM MINID 1-1 3-1 IDMP v",
       "XADD x KEEPREF MAXLEN 3 IDMP p i 4-1 f v", "XADD x IDMPAUTO p 5-1 f v"},
-     "XADD x 1-1 f v; XADD x MAXLEN = 3 2-1 f v; XADD x NOMKSTREAM MINID 1-1 3-1 IDMP v; "
+     "XADD x 1-1 f v; XADD x MAXLEN = 3 2-1 f v; XADD x MINID 1-1 3-1 IDMP v; "
      "XADD x MAXLEN 3 4-1 f v; XADD x 5-1 f v; ",
      NULL},
     {{"XCFGSET x IDMP-DURATION 1", "XIDMPRECORD x p i 1-1", "SET a 1"}, "SET a 1; ", NULL},

@@ -346,13 +346,13 @@ static bool writer_run(const rdb_type *type,
                        span key,
                        span value,
                        int64_t expires,
-                       const value_fields *fields,
+                       const value_target *target,
                        size_t piece,
                        buf *out,
                        err *e)
 {
-    const value_fields none = {0};
-    value_writer *w = value_writer_new(type, key, expires, fields ? fields : &none);
+    const value_target none = {.rdb_version = 12};
+    value_writer *w = value_writer_new(type, key, expires, target ? target : &none);
     cursor in = {.at = value.at, .end = value.at};
     const uint8_t *end = value.at + value.size;
     step s = STEP_MORE;
@@ -378,6 +378,22 @@ static bool tells_field_expiry(const buf *told)
     return span_find(buf_span(told), span_text("expires "), &at);
 }
 
+/* What redis 6.0 does not know stands in no command of a value. */
+static void a_target_before_7_is_told_what_it_knows(const rdb_item *item, span value)
+{
+    static const char *const unknown[] = {"CREATECONSUMER", "ENTRIESREAD", "ENTRIESADDED",
+                                          "MAXDELETEDID", "PXAT"};
+    buf sent = buf_of(64 * MIB);
+    err e = {0};
+    size_t at = 0;
+    const value_target old = {.rdb_version = 9};
+    bool done = writer_run(item->type, item->key, value, EXPIRY, &old, 100, &sent, &e);
+    if (!done) assert_int_equal(e.kind, ERR_STATE); /* expiries of fields */
+    for (size_t i = 0; done && i < COUNT_OF(unknown); i++)
+        assert_false(span_find(buf_span(&sent), span_text(unknown[i]), &at));
+    buf_clear(&sent);
+}
+
 static void the_writer_writes_what_the_decoder_finds(const rdb_item *item, span value)
 {
     static const size_t pieces[] = {1, 7, 100, FILE_MAX};
@@ -386,10 +402,11 @@ static void the_writer_writes_what_the_decoder_finds(const rdb_item *item, span 
         buf sent = buf_of(64 * MIB);
         err e = {0};
         int64_t expires = i % 2 ? EXPIRY : -1;
-        const value_fields as_they_are = {.carried = i < 2, .hold_until_ms = -1};
+        const value_target as_they_are = {
+            .rdb_version = 12, .fields_expire = i < 2, .hold_until_ms = -1};
         bool done =
             writer_run(item->type, item->key, value, expires, &as_they_are, pieces[i], &sent, &e);
-        bool stays = tells_field_expiry(&want) && !as_they_are.carried;
+        bool stays = tells_field_expiry(&want) && !as_they_are.fields_expire;
         if (!done && stays) { /* named, and nothing goes to the target */
             assert_int_equal(e.kind, ERR_STATE);
             buf_clear(&sent);
@@ -414,6 +431,12 @@ static void the_commands_of_every_value_hold_every_element_in_pieces_of_any_size
 {
     (void)state;
     every_file_walk(plain_suffix, 1, the_writer_writes_what_the_decoder_finds);
+}
+
+static void no_command_of_a_value_is_unknown_before_7(void **state)
+{
+    (void)state;
+    every_file_walk(plain_suffix, 1, a_target_before_7_is_told_what_it_knows);
 }
 
 /* ---- one command ---- */
@@ -470,23 +493,28 @@ static void set_is_right(const command *c, const value_item *v)
     buf_clear(&got);
 }
 
+/* Before 7.0 a string that expires goes whole: key and expiry in one command. */
 static void one_command_carries(const rdb_item *item, span value)
 {
     command *c = mem_alloc(sizeof *c);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         value_item v = {.type = item->type,
                         .key = item->key,
                         .value = value,
-                        .expires_at_ms = i ? EXPIRY : -1,
+                        .expires_at_ms = i % 2 ? EXPIRY : -1,
                         .idle_s = item->idle_s,
                         .frequency = item->frequency,
-                        .rdb_version = item->type->is_valkey ? 80 : 12};
+                        .rdb_version = i >= 2                  ? 9
+                                       : item->type->is_valkey ? 80
+                                                               : 12};
+        if (i >= 2 && !value_is_taken(v.type, v.rdb_version)) break;
         buf out = buf_of(FILE_MAX);
         err e = {0};
         if (!value_write(&v, &out, &e)) fail_msg("%s", e.text);
         assert_int_equal(command_take(buf_span(&out), c), out.size);
         bool usage = v.idle_s >= 0 || v.frequency >= 0;
-        if (is_plain_string(item, value) && !usage)
+        bool in_one = i == 3;
+        if (is_plain_string(item, value) && !usage && !in_one)
             set_is_right(c, &v);
         else
             restore_is_right(c, &v);
@@ -603,6 +631,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_commands_of_every_value_hold_every_element_in_pieces_of_any_size),
+        cmocka_unit_test(no_command_of_a_value_is_unknown_before_7),
         cmocka_unit_test(a_plain_string_goes_as_set_and_all_else_as_its_own_bytes),
         cmocka_unit_test(usage_of_the_source_goes_along),
         cmocka_unit_test(a_full_buffer_names_the_key),

@@ -731,7 +731,7 @@ static void the_stream_of_this_program_loses_and_repeats_nothing(void **state)
     w->c.state = 42;
     w->heard = w->answers = w->bytes = buf_of(MIB);
     w->loop = net_loop_new();
-    w->options = (link_options){.link_id = LINK, .hold_horizon_ms = 1000};
+    w->options = (link_options){.link_id = LINK, .hold_horizon_ms = 1000, .target_rdb_version = 10};
     link_shared_init(&w->shared);
     w->x = (apply_context){
         .options = &w->options, .shared = &w->shared, .key = checkpoint_key_of(LINK)};
