@@ -33,8 +33,10 @@ bool cmd_sandbox_up(const struct cli_options *o, int *ret_exit, err *e)
 bool cmd_sandbox_status(const struct cli_options *o, int *ret_exit, err *e)
 {
     bool running = false;
-    if (!sandbox_status(cli_text(o, "workdir"), cli_flag(o, "json"), stdout, &running, e))
-        return false;
+    sandbox_print as = cli_flag(o, "json")  ? SANDBOX_AS_JSON
+                       : cli_flag(o, "env") ? SANDBOX_AS_ENV
+                                            : SANDBOX_AS_TEXT;
+    if (!sandbox_status(cli_text(o, "workdir"), as, stdout, &running, e)) return false;
     if (!running) *ret_exit = 1;
     return true;
 }

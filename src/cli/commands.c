@@ -147,7 +147,7 @@ const struct command cli_commands[CMD_COUNT] = {
          "API for any AWS client, with real engines behind it that failover for real. Prints the "
          "endpoint and the credentials. Caches and their data are there again at the next 'up'.",
          TOUCHES_WORKDIR, false, cmd_sandbox_up, NULL, 0},
-    [CMD_SANDBOX_STATUS] = {"sandbox status", "[--workdir DIR] [--json]",
+    [CMD_SANDBOX_STATUS] = {"sandbox status", "[--workdir DIR] [--env|--json]",
                             "endpoint, credentials and caches of the sandbox",
                             "The plain addresses of a cache follow its primary through a failover. "
                             "Exit 1 when no sandbox runs in that directory.",

@@ -96,6 +96,8 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .max = 100000, .help = "what takes the service an hour takes 1/FACTOR of it"},
     {"endpoints", "HOW", OPTION_CHOICE, FOR(SANDBOX_UP), .choices = "names|addresses",
      .fallback = "names", .help = "what the API tells of caches"},
+    {"env", NULL, OPTION_FLAG, FOR(SANDBOX_STATUS),
+     .help = "lines for a shell to evaluate: endpoint, credentials, region"},
     {"failover-style", "STYLE", OPTION_CHOICE, FOR(SANDBOX_UP),
      .choices = "reset|silent|readonly|dns", .fallback = "reset",
      .help = "how connections to the old primary end"},

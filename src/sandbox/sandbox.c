@@ -117,20 +117,27 @@ static void clusters_print(json_t *clusters, FILE *out)
     }
 }
 
-static void tell_print(json_t *t, FILE *out)
+static void env_print(json_t *t, const char *indent, FILE *out)
 {
     json_t *c = json_object_get(t, "credentials");
-    (void)fprintf(out,
-                  "%s\n"
-                  "  export AWS_ENDPOINT_URL=%s\n"
-                  "  export AWS_ACCESS_KEY_ID=%s\n"
-                  "  export AWS_SECRET_ACCESS_KEY=%s\n"
-                  "  export AWS_DEFAULT_REGION=%s\n"
-                  "names of caches: ask %s; with TLS trust %s\n",
+    const struct {
+        const char *name;
+        const char *value;
+    } rows[] = {{"ENDPOINT_URL", text_of(t, "endpoint")},
+                {"ACCESS_KEY_ID", text_of(c, "access_key_id")},
+                {"SECRET_ACCESS_KEY", text_of(c, "secret_access_key")},
+                {"DEFAULT_REGION", text_of(t, "region")}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        (void)fprintf(out, "%sexport AWS_%s=%s\n", indent, rows[i].name, rows[i].value);
+}
+
+static void tell_print(json_t *t, FILE *out)
+{
+    (void)fprintf(out, "%s\n",
                   flag_of(t, "running") ? "The sandbox runs. For any AWS client:"
-                                        : "The sandbox does not run; it was:",
-                  text_of(t, "endpoint"), text_of(c, "access_key_id"),
-                  text_of(c, "secret_access_key"), text_of(t, "region"), text_of(t, "dns"),
+                                        : "The sandbox does not run; it was:");
+    env_print(t, "  ", out);
+    (void)fprintf(out, "names of caches: ask %s; with TLS trust %s\n", text_of(t, "dns"),
                   text_of(t, "ca_file"));
     clusters_print(json_object_get(t, "clusters"), out);
     (void)fflush(out);
@@ -244,7 +251,7 @@ bool sandbox_up(const sandbox_options *o, FILE *out, err *e)
 
 /* --- status, down, engines ------------------------------------------------------------------- */
 
-bool sandbox_status(const char *workdir, bool as_json, FILE *out, bool *ret_running, err *e)
+bool sandbox_status(const char *workdir, sandbox_print as, FILE *out, bool *ret_running, err *e)
 {
     sandbox s = {0};
     int64_t pid = 0;
@@ -256,11 +263,17 @@ bool sandbox_status(const char *workdir, bool as_json, FILE *out, bool *ret_runn
     if (!state_holder(workdir, &pid, e) || !state_read(workdir, &s.root, e)) return false;
     *ret_running = pid > 0;
     json_t *t = sandbox_tell(&s, pid > 0);
-    if (as_json) {
+    switch (as) {
+    case SANDBOX_AS_TEXT:
+        tell_print(t, out);
+        break;
+    case SANDBOX_AS_JSON:
         (void)json_dumpf(t, out, JSON_INDENT(2)); /* a broken pipe is the reader's wish */
         (void)fputc('\n', out);
-    } else {
-        tell_print(t, out);
+        break;
+    case SANDBOX_AS_ENV:
+        if (pid > 0) env_print(t, "", out);
+        break;
     }
     json_decref(t);
     state_close(&s);

@@ -25,8 +25,10 @@ typedef struct {
 } sandbox_options;
 
 bool sandbox_up(const sandbox_options *o, FILE *out, err *e) MUST_CHECK;
+/* How the status is printed: for people, for machines, for a shell (of a sandbox that runs). */
+typedef enum { SANDBOX_AS_TEXT, SANDBOX_AS_JSON, SANDBOX_AS_ENV } sandbox_print;
 /* Prints what is there; ret_running: a sandbox runs in this work directory. */
-bool sandbox_status(const char *workdir, bool as_json, FILE *out, bool *ret_running, err *e)
+bool sandbox_status(const char *workdir, sandbox_print as, FILE *out, bool *ret_running, err *e)
     MUST_CHECK;
 /* Asks it to end and waits for that; it is fine when none runs. */
 bool sandbox_down(const char *workdir, int64_t timeout_ms, err *e) MUST_CHECK;

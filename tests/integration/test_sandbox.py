@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.error
@@ -14,7 +15,7 @@ import pytest
 import redis
 
 from faults import still_for
-from sandboxes import Sandbox, refused
+from sandboxes import CLI, Sandbox, refused
 from servers import wait_until
 from tool import SLOW
 
@@ -63,6 +64,15 @@ def test_a_wrong_secret_and_an_unknown_key_are_refused(sandbox):
     assert wrong.returncode == 254 and "SignatureDoesNotMatch" in wrong.stderr
     unknown = sandbox.aws("describe-replication-groups", AWS_ACCESS_KEY_ID="AKIAUNKNOWN")
     assert unknown.returncode == 254 and "InvalidClientTokenId" in unknown.stderr
+
+
+def test_a_shell_is_told_what_to_export(sandbox):
+    told = sandbox.command("status", "--env")
+    assert told.returncode == 0 and not told.stderr
+    shell = subprocess.run(["sh", "-c", f'eval "$TOLD"; exec {CLI} sts get-caller-identity --endpoint-url $AWS_ENDPOINT_URL'],
+                           env={"TOLD": told.stdout, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(sandbox.directory)},
+                           capture_output=True, text=True, timeout=60 * SLOW)
+    assert shell.returncode == 0 and "user/sandbox" in shell.stdout, shell.stderr
 
 
 def test_what_it_does_not_have_answers_not_implemented_with_its_name(sandbox):
