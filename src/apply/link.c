@@ -13,6 +13,8 @@
 
 #define POLL_US 100
 #define MODE_TIMEOUT_MS 30000
+#define CONFIRM_MS_MAX 1000 /* of one WAIT: below the time limit of an answer */
+#define ASK_US 5000
 /* A segment is given free only when it is no more written to: several must fit into the spool, or a
  * full one could never be emptied. */
 #define SEGMENTS_MIN 4
@@ -259,8 +261,13 @@ bool link_drain(sync_link *l, uint64_t offset, int64_t deadline_ns, err *e)
     return true;
 }
 
-/* The offset of the target as a primary, and of its slowest replica (the same without any). */
-static bool replicas_read(engine *target, uint64_t *ret_master, uint64_t *ret_slowest, err *e)
+typedef struct {
+    uint64_t count;
+    uint64_t master;  /* the offset of the target as a primary */
+    uint64_t slowest; /* of its slowest replica; the same without any */
+} replicas;
+
+static bool replicas_read(engine *target, replicas *ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     span info;
@@ -282,8 +289,7 @@ static bool replicas_read(engine *target, uint64_t *ret_master, uint64_t *ret_sl
             continue;
         if (offset < slowest) slowest = offset;
     }
-    *ret_master = master;
-    *ret_slowest = slowest;
+    *ret = (replicas){.count = count, .master = master, .slowest = slowest};
     return true;
 }
 
@@ -302,18 +308,17 @@ static void confirmed_release(sync_link *l)
 
 bool link_confirm(sync_link *l, engine *target, err *e)
 {
-    uint64_t master = 0;
-    uint64_t slowest = 0;
+    replicas all = {0};
     pthread_mutex_lock(&l->shared.lock);
     link_progress p = l->shared.progress;
     pthread_mutex_unlock(&l->shared.lock);
     /* The checkpoint was answered before INFO is asked: its offset there is at or below. */
-    if (!replicas_read(target, &master, &slowest, e)) return false;
+    if (!replicas_read(target, &all, e)) return false;
     uint64_t generation = spool_origin_get(l->context.spool).generation;
     /* What was waited for before a full sync says nothing about the new bytes. */
     if (l->confirm.generation != generation) l->confirm.waiting = false;
     if (p.generation != generation) return true;
-    if (l->confirm.waiting && slowest >= l->confirm.master_offset) {
+    if (l->confirm.waiting && all.slowest >= l->confirm.master_offset) {
         confirmed_release(l);
         l->confirm.waiting = false;
     }
@@ -322,8 +327,8 @@ bool link_confirm(sync_link *l, engine *target, err *e)
         l->confirm.in_snapshot = p.checkpoint_in_snapshot;
         l->confirm.generation = generation;
         l->confirm.position = p.checkpoint_offset;
-        l->confirm.master_offset = master;
-        if (slowest >= master) {
+        l->confirm.master_offset = all.master;
+        if (all.slowest >= all.master) {
             confirmed_release(l);
             l->confirm.waiting = false;
         }
@@ -331,12 +336,36 @@ bool link_confirm(sync_link *l, engine *target, err *e)
     return true;
 }
 
-bool link_replicas_caught_up(engine *target, bool *ret, err *e)
+/* By themselves replicas tell once a second how far they are; WAIT asks them. It waits for what its
+ * own connection wrote, so that writes something: nothing of it stays. False: they have not
+ * confirmed, or this user may not ask so. */
+static bool replicas_confirm(engine *target, uint64_t count, int timeout_ms)
 {
-    uint64_t master = 0;
-    uint64_t slowest = 0;
-    if (!replicas_read(target, &master, &slowest, e)) return false;
-    *ret = slowest >= master;
+    static const char write[] = "redis.call('SET', KEYS[1], '') return redis.call('DEL', KEYS[1])";
+    CLEANUP(arena_clear) arena memory = {0};
+    const reply *r = NULL;
+    err ignored = {0}; /* whoever asks next meets it again */
+    char number[24];
+    char timeout[24];
+    (void)snprintf(number, sizeof number, "%" PRIu64, count);
+    (void)snprintf(timeout, sizeof timeout, "%d", timeout_ms);
+    return engine_ask(target, &memory, &r, &ignored, "EVAL", write, "1", "handover:settle") &&
+           engine_ask(target, &memory, &r, &ignored, "WAIT", number, timeout) &&
+           r->kind == REPLY_INTEGER && r->integer >= 0 && (uint64_t)r->integer >= count;
+}
+
+bool link_replicas_wait(engine *target, int timeout_ms, bool *ret, err *e)
+{
+    int64_t deadline = deadline_in_ms(timeout_ms);
+    replicas all = {0};
+    if (!replicas_read(target, &all, e)) return false;
+    int wait_ms = timeout_ms < CONFIRM_MS_MAX ? timeout_ms : CONFIRM_MS_MAX;
+    *ret = all.count == 0 || replicas_confirm(target, all.count, wait_ms);
+    while (!*ret && deadline_left_ms(deadline) > 0) {
+        if (!replicas_read(target, &all, e)) return false;
+        *ret = all.slowest >= all.master;
+        if (!*ret) (void)usleep(ASK_US);
+    }
     return true;
 }
 

@@ -114,8 +114,9 @@ void link_limit(sync_link *l, uint64_t offset);
 /* To be called every second or so with a client of the target: finds out what all replicas of the
  * target hold and gives the spool's segments below it free (R8). */
 bool link_confirm(sync_link *l, engine *target, err *e) MUST_CHECK;
-/* Whether all replicas of the target hold everything up to now; asked through INFO. */
-bool link_replicas_caught_up(engine *target, bool *ret, err *e) MUST_CHECK;
+/* Until all replicas of the target hold everything up to now, for `timeout_ms` at most. `*ret`:
+ * they do. */
+bool link_replicas_wait(engine *target, int timeout_ms, bool *ret, err *e) MUST_CHECK;
 
 /* The oldest incidents, `max` at most; the keys are in the arena. They stay on the list, and the
  * snapshot's checkpoint behind them, until they are dropped: a kill in between forgets none. */

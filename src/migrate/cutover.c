@@ -77,7 +77,8 @@ static const struct step_row {
     {6, "drain again", "nothing: everything up to the fence's offset, within 1000 ms", NULL, true,
      false, step_drain_again},
     {7, "settle",
-     "target: INFO replication (its replicas hold all), EVAL (PEXPIREAT of the last held keys)",
+     "target: INFO replication, WAIT (its replicas hold all), EVAL (PEXPIREAT of the last held "
+     "keys)",
      NULL, true, false, step_settle},
     {8, "switch", "runs the switch hook; from here on only the operator turns back", NULL, false,
      true, step_switch},
@@ -309,18 +310,11 @@ static bool step_drain_again(attempt *a, err *e)
 
 static bool replicas_wait(move *m, err *e)
 {
-    int64_t deadline = deadline_in_ms(REPLICAS_MS);
-    for (;;) {
-        bool there = false;
-        if (!link_replicas_caught_up(m->target, &there, e)) return false;
-        if (there) return true;
-        if (deadline_left_ms(deadline) == 0) {
-            err_set(e, ERR_TIMEOUT, "the target's replicas did not catch up within %d ms",
-                    REPLICAS_MS);
-            return err_blame(e, SIDE_TARGET);
-        }
-        (void)usleep(500);
-    }
+    bool there = false;
+    if (!link_replicas_wait(m->target, REPLICAS_MS, &there, e)) return false;
+    if (there) return true;
+    err_set(e, ERR_TIMEOUT, "the target's replicas did not catch up within %d ms", REPLICAS_MS);
+    return err_blame(e, SIDE_TARGET);
 }
 
 static bool time_is_left(const attempt *a, err *e)

@@ -167,12 +167,9 @@ static bool rounds_run(move *m, comparison *c, uint64_t set_aside, difference *r
 /* What a target's primary alone holds is lost with it. */
 static bool replicas_wait(move *m, err *e)
 {
-    int64_t deadline = deadline_in_ms(REPLICAS_WAIT_MS);
     bool all = false;
-    while (!all && deadline_left_ms(deadline) > 0) {
-        if (!move_target(m, e) || !link_replicas_caught_up(m->target, &all, e)) return false;
-        if (!all) (void)usleep(100000);
-    }
+    if (!move_target(m, e) || !link_replicas_wait(m->target, REPLICAS_WAIT_MS, &all, e))
+        return false;
     if (!all) log_warn("the target's replicas do not hold everything yet; look at them");
     return true;
 }

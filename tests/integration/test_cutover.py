@@ -158,14 +158,34 @@ def cut_over_when_it_may(migration):
     wait_until(cut_over, 60 * tool.SLOW, lambda: f"the cutover\n{said[-1]}\n{migration.log()}")
 
 
-@contextlib.contextmanager
-def stopped_replica(pair, server):
-    """A replica of the target that stands still: what the link writes never reaches it."""
+def target_replica(pair, server):
     replica = server("valkey-8.0")
     with replica.client() as c:
         c.config_set("masterauth", pair.target.password)
         c.execute_command("REPLICAOF", "127.0.0.1", pair.target.port)
     wait_until(lambda: replica.info("replication")["master_link_status"] == "up", 30, "the target's replica")
+    return replica
+
+
+def test_the_targets_replica_is_asked_and_what_asks_it_leaves_nothing(pair, migration, server):
+    """By itself it would tell within a second, and writes would be held for that long."""
+    replica = target_replica(pair, server)
+    with Workload(pair.source, then=pair.target, seed=27, rate=2000) as writer:
+        migration.start("--switch-hook", writer.hook())
+        migration.wait_phase("in-sync", "verified")
+        cut_over_when_it_may(migration)
+        writer.wait_moved()
+        assert writer.stop()["wrong"] == []
+        assert writer.check(pair.target) == []
+    asked = pair.target.info("commandstats")
+    assert asked["cmdstat_wait"]["calls"] >= 1 and asked["cmdstat_wait"]["rejected_calls"] == 0, asked
+    assert not pair.target.client().exists("handover:settle") and not replica.client().exists("handover:settle")
+
+
+@contextlib.contextmanager
+def stopped_replica(pair, server):
+    """A replica of the target that stands still: what the link writes never reaches it."""
+    replica = target_replica(pair, server)
     replica.process.send_signal(signal.SIGSTOP)
     yield
     replica.process.send_signal(signal.SIGCONT)

@@ -87,7 +87,7 @@ def test_each_right_is_of_a_command_that_the_page_names(side):
 # Without these the move is begun all the same; the page says what is lost.
 OPTIONAL = {
     "source": {"+config|get", "+client|setname", "+acl|whoami", "+acl|dryrun", "+module|list"},
-    "target": {"+config|get", "+acl|whoami", "+acl|dryrun", "+client|no-touch"},
+    "target": {"+config|get", "+acl|whoami", "+acl|dryrun", "+client|no-touch", "+wait"},
 }
 VERIFICATION = set(LINES["source"].split()[LINES["source"].split().index("+type"):])  # "everything from +type on"
 
