@@ -3,10 +3,13 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "audit/operations.h"
+
 #define NAME "cache"
 #define NODE_FAMILY "cache.r7g."
 /* reserved-memory-percent: a quarter is the service's default. */
 #define USABLE_PERCENT 75
+#define POLICY "maxmemory-policy"
 
 void plan_draft_parameters(plan_draft *d, const parameter_group *g)
 {
@@ -27,6 +30,14 @@ void plan_draft_user(plan_draft *d, const char *name, const char *access, bool i
     d->users[d->user_count].name = arena_text(&d->memory, span_text(name));
     d->users[d->user_count].access = arena_text(&d->memory, span_text(access));
     d->users[d->user_count++].is_open = is_open;
+}
+
+void plan_draft_leave(plan_draft *d, const char *name, const char *why)
+{
+    if (d->left_count == PLAN_DRAFT_USERS_MAX) return;
+    d->left[d->left_count].name =
+        arena_text(&d->memory, span_text(span_show(span_text(name)).text));
+    d->left[d->left_count++].why = arena_text(&d->memory, span_text(why));
 }
 
 /* In single quotes of YAML. */
@@ -89,31 +100,91 @@ static const char *node_choose(uint64_t wanted)
     return best;
 }
 
-static void
-group_write(FILE *out, const plan_draft *d, const audit_facts *f, const knowledge_target *t)
+static void users_write(FILE *out, const plan_draft *d, bool is_redis)
 {
-    const audit_node *n = &f->nodes[0];
+    if (d->user_count > 0) (void)fputs("users:\n", out);
+    for (size_t i = 0; i < d->left_count; i++) {
+        bool is_default = strcmp(d->left[i].name, "default") == 0; /* the others take its place */
+        if (d->user_count > 0 || !is_default)
+            (void)fprintf(out, "# left out: '%s', %s\n", d->left[i].name, d->left[i].why);
+    }
+    for (size_t i = 0; i < d->user_count; i++)
+        user_write(out, d, i, is_redis);
+}
+
+/* The move needs a target that evicts nothing by itself, whatever the source does. */
+static void policy_write(FILE *out, const audit_node *n)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    const char *here = audit_setting(n, "maxmemory-policy");
+    if (!here) here = audit_info_shown(&memory, n, "maxmemory_policy");
+    if (strcmp(here, "noeviction") != 0) {
+        (void)fprintf(out,
+                      "    # A move needs noeviction. The source has %s: set that when the move is "
+                      "finished,\n    # and provision again.\n",
+                      here);
+    }
+    (void)fputs("    " POLICY ": 'noeviction'\n", out);
+}
+
+static void parameters_write(FILE *out, const plan_draft *d, const audit_node *n)
+{
+    bool has_policy = false;
+    (void)fputs("parameter-group:\n  parameters:\n", out);
+    for (size_t i = 0; i < d->parameters.count; i++) {
+        bool is_policy = strcmp(d->parameters.rows[i].name, POLICY) == 0;
+        has_policy = has_policy || is_policy;
+        if (is_policy) policy_write(out, n);
+        if (is_policy) continue;
+        (void)fprintf(out, "    %s: ", d->parameters.rows[i].name);
+        quoted_write(out, d->parameters.rows[i].value);
+        (void)fputc('\n', out);
+    }
+    if (!has_policy) policy_write(out, n);
+}
+
+/* What the node must hold, and why. */
+static void node_write(FILE *out, const audit_node *n)
+{
     uint64_t used = 0;
     uint64_t most = 0;
     if (!audit_info_u64(n, "used_memory", &used)) used = n->dump.used_memory;
-    if (!audit_info_u64(n, "maxmemory", &most)) most = 0;
-    uint64_t wanted = most > used ? most : used;
-    const char *node = node_choose(wanted);
+    bool is_known = audit_info_u64(n, "maxmemory", &most);
+    const char *node = node_choose(most > used ? most : used);
+    (void)fprintf(out, "  node-type: %s   # the source holds ", *node ? node : NODE_FAMILY "large");
+    if (used < MIB)
+        (void)fputs("less than 1 MiB", out);
+    else
+        (void)fprintf(out, "%" PRIu64 " MiB", used / MIB);
+    if (most > 0)
+        (void)fprintf(out, " and may hold %" PRIu64 " MiB", most / MIB);
+    else if (is_known)
+        (void)fputs(" and has no limit", out);
+    (void)fputs("; look at its traffic too\n", out);
+}
+
+static void
+group_write(FILE *out, const plan_draft *d, const audit_facts *f, const knowledge_target *t)
+{
     (void)fprintf(out,
                   "replication-group:\n"
                   "  engine: %s\n"
-                  "  version: '%s'\n"
-                  "  node-type: %s   # the source holds %" PRIu64 " MiB and may hold %" PRIu64
-                  "; look at its traffic too\n"
+                  "  version: '%s'\n",
+                  t->engine, t->version);
+    node_write(out, &f->nodes[0]);
+    (void)fprintf(out,
                   "  replicas: 1\n"
-                  "  multi-az: true\n",
-                  t->engine, t->version, *node ? node : NODE_FAMILY "large", used / MIB,
-                  most / MIB);
-    (void)fprintf(out, "  tls: required%s\n",
+                  "  multi-az: true\n"
+                  "  tls: required%s\n",
                   d->has_tls ? ""
                              : "   # the source is used without: 'preferred' while clients change");
     if (d->user_count == 0 && d->has_password)
         (void)fputs("  auth-token: env:CACHE_TOKEN   # the source's password, if it fits\n", out);
+    else if (d->user_count == 0)
+        (void)fputs(
+            "# auth-token: env:CACHE_TOKEN   # the source asks for no password, and without "
+            "this line neither does the cache\n",
+            out);
     (void)fputs("  snapshot-retention-days: 7\n"
                 "  snapshot-window: 03:00-04:00   # UTC, when little is written\n"
                 "  maintenance-window: sun:05:00-sun:06:00   # UTC\n"
@@ -134,16 +205,9 @@ draft_write(FILE *out, const plan_draft *d, const audit_facts *f, const knowledg
         (void)fputs("# The source is a cluster, and a plan makes a cache without cluster mode.\n",
                     out);
     }
-    if (d->parameters.count > 0) (void)fputs("parameter-group:\n  parameters:\n", out);
-    for (size_t i = 0; i < d->parameters.count; i++) {
-        (void)fprintf(out, "    %s: ", d->parameters.rows[i].name);
-        quoted_write(out, d->parameters.rows[i].value);
-        (void)fputc('\n', out);
-    }
+    parameters_write(out, d, &f->nodes[0]);
     (void)fputs("# subnet-group:\n#   subnets: [subnet-..., subnet-...]   # of two zones\n", out);
-    if (d->user_count > 0) (void)fputs("users:\n", out);
-    for (size_t i = 0; i < d->user_count; i++)
-        user_write(out, d, i, strcmp(t->engine, "redis") == 0);
+    users_write(out, d, strcmp(t->engine, "redis") == 0);
     group_write(out, d, f, t);
 }
 

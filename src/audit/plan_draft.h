@@ -16,13 +16,20 @@ typedef struct plan_draft {
         const char *access;
         bool is_open; /* without a password */
     } users[PLAN_DRAFT_USERS_MAX];
-    bool has_password; /* requirepass: the AUTH token, when there are no users */
+    size_t left_count;
+    struct {
+        const char *name;
+        const char *why;
+    } left[PLAN_DRAFT_USERS_MAX]; /* users of the source that the plan has not */
+    bool has_password;            /* requirepass: the AUTH token, when there are no users */
     bool has_tls;
     bool is_cluster;
 } plan_draft;
 
 void plan_draft_parameters(plan_draft *d, const parameter_group *g);
 void plan_draft_user(plan_draft *d, const char *name, const char *access, bool is_open);
+/* A user of the source that does not become one of the target; `why` stands beside its name. */
+void plan_draft_leave(plan_draft *d, const char *name, const char *why);
 /* A new file; ERR_USAGE: it is there already. */
 bool plan_draft_write(const plan_draft *d,
                       const audit_facts *f,

@@ -82,6 +82,11 @@ static bool is_default(const fact_user *u)
     return strcmp(u->name, "default") == 0;
 }
 
+static bool is_valkey(const users_judge *j)
+{
+    return strcmp(j->t->engine, "valkey") == 0;
+}
+
 static bool is_open(const fact_user *u)
 {
     return u->is_on && u->is_nopass;
@@ -118,7 +123,6 @@ static void passwords_judge(const users_judge *j, const fact_user *u)
 
 static void default_judge(const users_judge *j, const fact_user *u)
 {
-    bool is_valkey = strcmp(j->t->engine, "valkey") == 0;
     if (!u->is_on) return;
     finding_put(
         j,
@@ -130,13 +134,13 @@ static void default_judge(const users_judge *j, const fact_user *u)
                                    : "default is on and has a password",
             .where = where_of(j, "ACL LIST"),
             .consequence =
-                is_valkey
+                is_valkey(j)
                     ? "A Valkey user group needs no default user; when one is attached, default "
                       "is switched off, and clients that send AUTH without a name are refused."
                     : "A Redis OSS user group must contain a user named default (else "
                       "DefaultUserRequired); the built-in one has full access and cannot be "
                       "edited.",
-            .action = is_valkey
+            .action = is_valkey(j)
                           ? "give clients a user name, or stay with an AUTH token instead of users"
                           : "make a user of your own with the name default, off or with a strong "
                             "password, and put that one into the group"});
@@ -180,6 +184,26 @@ static const char *create_user(const users_judge *j, const fact_user *u, const c
                         quoted(j, access));
 }
 
+static void draft_fill(const users_judge *j, const fact_user *u, const char *access)
+{
+    bool is_auditor = j->n->whoami && strcmp(u->name, j->n->whoami) == 0 && !is_default(u);
+    if (is_auditor) {
+        plan_draft_leave(j->draft, u->name,
+                         "as whom this audit logged in: add it if it has "
+                         "another use");
+    } else if (!is_default(u) || !is_valkey(j)) {
+        plan_draft_user(j->draft, u->name, access, is_open(u));
+    } else if (is_open(u)) {
+        plan_draft_leave(j->draft, u->name,
+                         "which needs no password: users of Valkey need one, or "
+                         "IAM. Its clients must come as one of the plan's");
+    } else if (u->is_on && j->n->user_count > 1) {
+        plan_draft_leave(j->draft, u->name,
+                         "which a user group of Valkey switches off: its clients "
+                         "must come as one of the plan's");
+    }
+}
+
 /* --- all users ------------------------------------------------------------------------------- */
 
 static void users_list(const users_judge *j)
@@ -205,8 +229,8 @@ static void users_list(const users_judge *j)
         report_add_row(j->r, section, table, cells);
         passwords_judge(j, u);
         if (is_default(u)) default_judge(j, u);
-        if (is_default(u) && strcmp(j->t->engine, "valkey") == 0) continue;
-        if (j->draft) plan_draft_user(j->draft, u->name, a.text, is_open(u));
+        if (j->draft) draft_fill(j, u, a.text);
+        if (is_default(u) && is_valkey(j)) continue;
         commands = arena_printf(j->memory, "%s%s", commands, create_user(j, u, a.text));
         ids = arena_printf(j->memory, "%s %s", ids, id_of(j, u->name));
         if (!*a.lost) continue;

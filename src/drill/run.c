@@ -219,9 +219,10 @@ static bool connections_read(run *x, err *e)
 
 static bool measure(run *x, err *e)
 {
+    size_t own = x->count - x->canary_count;
     if (!begin(x, e) || !fleet_start(x, e) || !fleet_wait(x, e)) return false;
-    log_info("drill: %zu canaries and %zu clients of yours write to '%s' (%s)", x->canary_count,
-             x->count - x->canary_count, x->r->target, x->r->old_primary);
+    log_info("drill: %zu canaries and %zu client%s of yours write to '%s' (%s)", x->canary_count,
+             own, own == 1 ? "" : "s", x->r->target, x->r->old_primary);
     if (!trigger(x, e) || !follow(x, e)) return false;
     if (x->moved_ns == 0) {
         (void)err_set(e, ERR_TIMEOUT, "the endpoint led to no new primary within %" PRId64 " s",

@@ -11,6 +11,7 @@
 #include "engine/reach_internal.h"
 #include "engine/secured.h"
 
+#define NAMES_SIZE_MAX ((size_t)90)
 #define PROBE_KEY "handover:network-probe" /* asked for, never written */
 
 typedef struct {
@@ -155,6 +156,16 @@ static cause_id tls_cause(net_tls_problem problem)
     return causes[problem];
 }
 
+/* The size of as many names of a certificate as a row of the table has room for. */
+static size_t names_whole(const char *names)
+{
+    size_t size = strlen(names);
+    if (size <= NAMES_SIZE_MAX) return size;
+    for (size = NAMES_SIZE_MAX; size > 0 && names[size] != ','; size--) {
+    }
+    return size > 0 ? size : NAMES_SIZE_MAX;
+}
+
 /* What the steps up to TLS say once the opening is over; false: one of them failed. */
 static bool way_note(probe *p, bool open)
 {
@@ -184,8 +195,10 @@ static bool way_note(probe *p, bool open)
         step_note(p, REACH_TLS, REACH_LEFT_OUT, 0, "the URL is without TLS");
         return true;
     }
-    (void)snprintf(said, sizeof said, "%s, certificate of '%.60s' for %.90s, until %s",
-                   t->tls.version, t->tls.subject, t->tls.names, t->tls.expires);
+    size_t whole = names_whole(t->tls.names);
+    (void)snprintf(said, sizeof said, "%s, certificate of '%.60s' for %.*s%s, until %s",
+                   t->tls.version, t->tls.subject, (int)whole, t->tls.names,
+                   t->tls.names[whole] ? ", ..." : "", t->tls.expires);
     step_note(p, REACH_TLS, REACH_GOOD, stage_took(t, NET_STAGE_TLS), said);
     return true;
 }

@@ -102,7 +102,8 @@ static bool bring(work *w, thing *t, err *e)
 {
     if (!t->exists && !make(w, t, e)) return false;
     if (!t->exists) return true; /* a dry run */
-    return thing_wait(w, t, e) && thing_change(w, t, e);
+    if (!thing_wait(w, t, e) || !thing_change(w, t, e)) return false;
+    return t->kind != KIND_GROUP || w->o->dry_run || parameters_wait(w, t, e);
 }
 
 /* All of them can be read and fit, before anything is asked of AWS. */

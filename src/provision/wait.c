@@ -181,6 +181,25 @@ bool thing_wait(work *w, thing *t, err *e)
     }
 }
 
+bool parameters_wait(work *w, const thing *group, err *e)
+{
+    pace p = {.next_ms = POLL_FIRST_MS};
+    const char *name = kind_row_of(KIND_GROUP)->name;
+    for (bool told = false;; told = true) {
+        const xml_node *node = NULL;
+        bool looked = node_look(w, group, &node, e);
+        if (deadline_left_ms(w->deadline_ns) == 0)
+            return err_set(e, ERR_TIMEOUT, "%s '%s' still applies parameters", name, group->id);
+        if (!looked) return false;
+        const char *status = node ? xml_text(node, "CacheParameterGroup/ParameterApplyStatus") : "";
+        bool waits = strcmp(status, "applying") == 0;
+        if (waits && !told) log_info("provision: %s '%s': parameters are applied", name, group->id);
+        if (!waits && told) log_info("provision: %s '%s': parameters %s", name, group->id, status);
+        if (!waits) return true;
+        if (!rest(w, &p, e)) return false;
+    }
+}
+
 bool thing_wait_gone(work *w, const thing *t, err *e)
 {
     pace p = {.next_ms = POLL_FIRST_MS};

@@ -51,6 +51,8 @@ bool thing_look(work *w, kind k, const char *id, thing *ret, err *e) MUST_CHECK;
 bool things_of_plan(work *w, kind k, thing **ret, size_t *ret_count, err *e) MUST_CHECK;
 /* Until it has its ready status. Tells events of a replication group as they come. */
 bool thing_wait(work *w, thing *t, err *e) MUST_CHECK;
+/* Until its nodes have taken over what was changed in their parameter group. */
+bool parameters_wait(work *w, const thing *group, err *e) MUST_CHECK;
 bool thing_wait_gone(work *w, const thing *t, err *e) MUST_CHECK;
 /* Sends, or shows in a dry run. `*ret_answer` (may be NULL) is NULL in a dry run. */
 bool work_call(work *w, const call *c, aws_fault *ret_fault, err *e) MUST_CHECK;

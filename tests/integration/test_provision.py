@@ -148,6 +148,26 @@ def test_what_differs_is_told_and_changed_where_it_can_be(sandbox):
     assert "--cache-node-type" in fixed.stderr
 
 
+def test_parameters_that_are_still_being_applied_are_waited_for(sandbox):
+    plan = small("applies")
+    assert provision(sandbox, plan).returncode == tool.FINDINGS
+    looks = []
+
+    def late(action, answer):
+        if action == "DescribeCacheClusters":
+            looks.append(action)
+            return answer.replace(b"<ParameterApplyStatus>in-sync<", b"<ParameterApplyStatus>applying<") if len(looks) < 3 else answer
+        return answer
+    with Gate(sandbox) as gate:
+        gate.change = late
+        code, rows, done = checked(sandbox, plan, endpoint=gate.url)
+        assert code == 0 and rows["parameters in force"][2] == "ok" and len(looks) > 3, done.stdout + done.stderr
+        assert "parameters are applied" in done.stderr and "parameters in-sync" in done.stderr
+        gate.change = lambda action, answer: answer.replace(b"<ParameterApplyStatus>in-sync<", b"<ParameterApplyStatus>applying<")
+        never = provision(sandbox, plan, "--timeout", "1s", endpoint=gate.url)
+        assert never.returncode == tool.INTERRUPTED and "still applies parameters" in never.stderr, never.stderr
+
+
 def test_a_cache_with_an_auth_token_is_logged_in_to(sandbox):
     plan = small("token", tls="required") | {}
     plan["replication-group"]["auth-token"] = "env:CART_TOKEN"
@@ -356,6 +376,40 @@ def test_the_draft_of_an_audit_is_a_plan(tmp_path, target, names):
     assert again.returncode == tool.USAGE and "a new file only" in again.stderr
     none = tool.handover("audit", "--conf", source / "redis.conf", "--target", "serverless", "--plan", tmp_path / "none.yml")
     assert none.returncode == tool.USAGE and not (tmp_path / "none.yml").exists()
+
+
+def draft_of(source, tmp_path, name, target="valkey8.0", user=None):
+    path = tmp_path / f"{name}.yml"
+    url = source.url.replace("//", f"//{user}@") if user else source.url
+    done = tool.handover("audit", "--source", url, "--target", target, "--plan", path, "--quiet",
+                         env={"HANDOVER_SOURCE_PASSWORD": source.password or ""})
+    assert done.returncode in (tool.DONE, tool.FINDINGS), done.stderr
+    shown = tool.handover("provision", "--plan", path, "--as", "cli")
+    assert shown.returncode == 0, (shown.stderr, path.read_text())
+    return path.read_text(), yaml.safe_load(path.read_text())
+
+
+def test_a_draft_says_what_it_leaves_out_and_what_the_move_needs(server, tmp_path):
+    open_one = server("redis-7.0", options={"maxmemory-policy": "allkeys-lru", "maxmemory": "300mb"})
+    text, plan = draft_of(open_one, tmp_path, "open")
+    assert "holds 1 MiB and may hold 300 MiB;" in text or "holds less than 1 MiB and may hold 300 MiB;" in text
+    assert plan["parameter-group"]["parameters"]["maxmemory-policy"] == "noeviction" and "source has allkeys-lru" in text
+    assert "auth-token" not in plan["replication-group"] and "the source asks for no password" in text
+    secret = "auditor-password-01"
+    open_one.client().execute_command("ACL", "SETUSER", "auditor", "on", f">{secret}", "~*", "+@all")
+    open_one.client().execute_command("ACL", "SETUSER", "app", "on", ">app-password-0123456", "~cart:*", "+@all")
+    open_one.password = secret
+    text, plan = draft_of(open_one, tmp_path, "users", user="auditor")
+    assert [user["name"] for user in plan["users"]] == ["app"], text
+    assert "# left out: 'default', which needs no password" in text
+    assert "# left out: 'auditor', as whom this audit logged in" in text
+    open_one.password = None
+    _, plan = draft_of(open_one, tmp_path, "redis", target="redis7.1")  # a user group there needs default
+    assert {user["name"] for user in plan["users"]} == {"default", "auditor", "app"}
+    closed = server("redis-7.0", password="a-password-0123456789")
+    text, plan = draft_of(closed, tmp_path, "closed")
+    assert plan["replication-group"]["auth-token"] == "env:CACHE_TOKEN" and "left out" not in text
+    assert "and has no limit;" in text and plan["parameter-group"]["parameters"]["maxmemory-policy"] == "noeviction"
 
 
 # The template reference of CloudFormation, AWS::ElastiCache::*
