@@ -34,14 +34,15 @@ READ = {
 
 
 def _connect(address, db):
+    tls = {"ssl": True, "ssl_ca_certs": address["ca"], "ssl_check_hostname": True} if address.get("ca") else {}
     client = redis.Redis(address["host"], address["port"], db=db, username=address.get("username"),
-                         password=address["password"], socket_timeout=120)
+                         password=address["password"], socket_timeout=120, **tls)
     client.response_callbacks.clear()  # replies as they came, no interpretation
     return client
 
 
 def _address(server):
-    return {"host": server.host, "port": server.port, "password": server.password}
+    return {"host": server.host, "port": server.port, "password": server.password, "ca": server.ca}
 
 
 def _pipeline(client, commands):

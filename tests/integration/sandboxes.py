@@ -1,18 +1,13 @@
 """A sandbox of ElastiCache for a test: started, spoken to with AWS's own client code, ended."""
 
 import contextlib
-import json
 import os
 import pathlib
-import shutil
-import signal
 import socket
 import struct
 import subprocess
-import tempfile
 
 import pytest
-import redis
 import awscli.botocore.session  # noqa: F401  the library of AWS's clients, as the CLI brings it along
 from botocore.auth import SigV4Auth  # noqa: F401  for tests
 from botocore.awsrequest import AWSRequest  # noqa: F401  for tests
@@ -21,12 +16,12 @@ from botocore.credentials import Credentials  # noqa: F401  for tests
 from botocore.exceptions import ClientError  # noqa: F401  for tests
 from botocore.session import Session
 
-from servers import die_with_parent, end_group, wait_until
-from tool import BIN, SLOW, environment
+from sandbox_process import READY_S, SandboxProcess
+from servers import wait_until
+from tool import SLOW
 
 CLI = "/usr/bin/aws"
 FAST = "2000"  # 360 s of the service become 0.2 s
-READY_S = 30
 
 
 def refused(call, code, *words):
@@ -38,52 +33,13 @@ def refused(call, code, *words):
     return caught.value.response
 
 
-class Sandbox:
+class Sandbox(SandboxProcess):
     def __init__(self, compress=FAST, options=(), directory=None):
-        self.owned = directory is None
-        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="handover-sandbox-"))
-        self.workdir = self.directory / "work"
-        self.compress, self.options = compress, options
-        self.process = None
+        super().__init__(options, directory)
+        self.compress = compress
 
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.stop()
-        if self.owned:
-            shutil.rmtree(self.directory, ignore_errors=True)
-
-    def start(self):
-        with open(self.directory / "sandbox.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [BIN, "sandbox", "up", "--workdir", self.workdir, "--compress-time", self.compress, *self.options],
-                env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=die_with_parent)
-        wait_until(lambda: self.process.poll() is not None or self.status().get("running"), READY_S * SLOW, self.log)
-        assert self.process.poll() is None, self.log()
-        return self
-
-    def stop(self):
-        if self.process:
-            end_group(self.process)
-            self.process = None
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process = None
-
-    def log(self):
-        return (self.directory / "sandbox.log").read_text()
-
-    def command(self, *arguments):
-        return subprocess.run([BIN, "sandbox", *arguments, "--workdir", self.workdir], env=environment(),
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * SLOW)
-
-    def status(self):
-        done = self.command("status", "--json")
-        return json.loads(done.stdout) if done.stdout else {}
+    def arguments(self):
+        return [*super().arguments(), "--compress-time", self.compress]
 
     # -- the API -----------------------------------------------------------------------------------
 
@@ -128,17 +84,6 @@ class Sandbox:
         wait_until(there, READY_S * SLOW, lambda: f"{name} {status}\n{self.log()}", every_s=0.05)
 
     # -- the engines -------------------------------------------------------------------------------
-
-    def cluster(self, name):
-        return next(one for one in self.status()["clusters"] if one["id"] == name)
-
-    def redis(self, name, address=None, **more):
-        """A client at the plain address that follows the primary, or at another."""
-        one = self.cluster(name)
-        if one["tls"]:
-            more = {"ssl": True, "ssl_ca_certs": self.status()["ca_file"], "ssl_check_hostname": True, **more}
-        return redis.Redis(address or one["primary"]["address"], one["primary"]["port"], decode_responses=True,
-                           **{"socket_timeout": 5, **more})
 
     def engines(self):
         """The processes of its nodes."""

@@ -75,6 +75,8 @@ def engine_program(engine, kind="server"):
 
 
 class Server:
+    ca = None  # whom to trust; without one there is no TLS
+
     def __init__(self, engine="redis-7.0", password=None, options=None, port=None, directory=None,
                  host="127.0.0.1", wrapper=(), env=None):
         """`wrapper` is a command that runs the server (ip netns exec NAME), `env` adds to its environment."""

@@ -6,6 +6,7 @@ import pytest
 
 import tool
 from fill import fill
+from sandbox_process import Cache
 from sandboxes import Sandbox
 
 TOKEN = "first-token-0123456"
@@ -29,11 +30,7 @@ def secured(sandbox):
 
 
 def aws(sandbox, **more):
-    status = sandbox.status()
-    keys = status["credentials"]
-    return {"AWS_ENDPOINT_URL": status["endpoint"], "AWS_REGION": status["region"], "HOME": str(sandbox.directory),
-            "AWS_ACCESS_KEY_ID": keys["access_key_id"], "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
-            "AWS_EC2_METADATA_DISABLED": "true", **more}
+    return {**sandbox.aws_environment(), **more}
 
 
 def reach(sandbox, target, *options, env=None, **more):
@@ -87,17 +84,6 @@ def test_a_cache_that_is_being_made_is_not_available_yet(secured):
     assert reach(secured, "elasticache://young").returncode == 0
 
 
-class Cache:
-    """A cache as a target of a move, and to the tests' instruments the node behind it."""
-
-    def __init__(self, sandbox, name, password=None, user=None):
-        self.url = f"elasticache://{user + '@' if user else ''}{name}"
-        self.sandbox, self.name, self.password = sandbox, name, password
-
-    def client(self, **more):
-        return self.sandbox.redis(self.name, password=self.password, **more)
-
-
 def test_a_move_goes_into_a_cache_by_its_id_and_goes_on_without_aws(secured, server):
     source = server("redis-7.0")
     fill(source, 3000)
@@ -118,4 +104,4 @@ def test_a_move_goes_into_a_cache_by_its_id_and_goes_on_without_aws(secured, ser
         compared = tool.handover("verify", "--workdir", move.workdir, "--target", target.url,
                                  "--target-ca", secured.status()["ca_file"], target=target, env=nowhere)
         assert compared.returncode == 0, compared.stdout + compared.stderr
-    assert target.client().get("written:between") == "yes"
+    assert target.client().get("written:between") == b"yes"

@@ -28,11 +28,8 @@ def documented_client(directory):
 
 
 def drill_environment(sandbox, password=None, **more):
-    status = sandbox.status()
     env = {k: v for k, v in environment().items() if not k.startswith("AWS_")}
-    env.update(AWS_ENDPOINT_URL=status["endpoint"], AWS_REGION=status["region"], AWS_EC2_METADATA_DISABLED="true",
-               HOME=str(sandbox.directory), AWS_ACCESS_KEY_ID=status["credentials"]["access_key_id"],
-               AWS_SECRET_ACCESS_KEY=status["credentials"]["secret_access_key"], **more)
+    env.update(sandbox.aws_environment(), **more)
     if password:
         env["HANDOVER_TARGET_PASSWORD"] = password
     return env

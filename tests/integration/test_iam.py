@@ -9,9 +9,10 @@ import pytest
 import redis
 
 import tool
+from sandbox_process import Cache
 from sandboxes import ClientError, Sandbox
 from servers import wait_until
-from test_cache import Cache, aws
+from test_cache import aws
 from test_cutover import cut_over_when_it_may
 from tokens import token
 from tool import SLOW
@@ -244,8 +245,6 @@ class IamCache(Cache):
 
     def __init__(self, sandbox):
         super().__init__(sandbox, "cart", user=USER)
-        one = sandbox.cluster("cart")
-        self.host, self.port = one["primary"]["address"], one["primary"]["port"]
 
     def client(self, **more):
         return connect(self.sandbox, PASSWORD, "classic", **more)

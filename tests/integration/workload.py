@@ -77,9 +77,12 @@ class Writer:
         c = self.connections.get(db)
         if c is None:
             host, port = self.address.rsplit(":", 1)
-            name = "WORKLOAD_PASSWORD" if self.address == self.first else "WORKLOAD_PASSWORD_SECOND"
-            c = redis.Connection(host=host, port=int(port), db=db, password=os.environ.get(name) or None,
-                                 socket_timeout=60, socket_connect_timeout=5)
+            side = "" if self.address == self.first else "_SECOND"
+            ca = os.environ.get("WORKLOAD_CA" + side)
+            tls = {"ssl_ca_certs": ca, "ssl_check_hostname": True} if ca else {}
+            c = (redis.SSLConnection if ca else redis.Connection)(
+                host=host, port=int(port), db=db, password=os.environ.get("WORKLOAD_PASSWORD" + side) or None,
+                socket_timeout=60, socket_connect_timeout=5, **tls)
             try:
                 c.connect()
             except redis.AuthenticationError as e:
@@ -245,7 +248,7 @@ class Workload:
 
     def __init__(self, server, seed=1, rate=0, cells=12, batch=8, then=None, wrapper=()):
         self.wrapper = list(wrapper)  # a command that runs the writer (ip netns exec NAME)
-        self.then = then or server  # where it may be sent later: its password
+        self.then = then or server  # where it may be sent later: its password, and whom to trust
         self.server, self.seed, self.rate, self.cell_count, self.batch = server, seed, rate, cells, batch
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="handover-workload-"))
         self.report_path = self.directory / "report.json"
@@ -257,8 +260,8 @@ class Workload:
             [*self.wrapper, "/usr/bin/python3", __file__, "--address", self.server.address, "--seed", str(self.seed), "--rate", str(self.rate),
              "--cells", str(self.cell_count), "--batch", str(self.batch), "--oldest", self.server.engine.split("-")[1], "--then-oldest", self.then.engine.split("-")[1], "--report", str(self.report_path),
              "--follow", str(self.follow_path)],
-            env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or "",
-                     WORKLOAD_PASSWORD_SECOND=self.then.password or ""),
+            env=dict(os.environ, WORKLOAD_PASSWORD=self.server.password or "", WORKLOAD_CA=self.server.ca or "",
+                     WORKLOAD_PASSWORD_SECOND=self.then.password or "", WORKLOAD_CA_SECOND=self.then.ca or ""),
             stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent)
         try:
             self.wait_writes(1)
@@ -299,9 +302,9 @@ class Workload:
         fresh.write_text(server.address)
         os.replace(fresh, self.follow_path)
 
-    def hook(self):
+    def hook(self, path=None):
         """An executable for --switch-hook: sends the writer to HANDOVER_TARGET_HOST:HANDOVER_TARGET_PORT."""
-        path = self.directory / "switch"
+        path = path or self.directory / "switch"
         path.write_text(f'#!/bin/sh\nprintf "%s:%s\\n" "$HANDOVER_TARGET_HOST" "$HANDOVER_TARGET_PORT" > "{self.follow_path}.new"\n'
                         f'mv "{self.follow_path}.new" "{self.follow_path}"\n')
         path.chmod(0o755)
