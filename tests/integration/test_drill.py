@@ -19,12 +19,12 @@ EVENTS = ["Test Failover API called", "Failover from primary", "Failover from pr
           "Finished recovery"]
 
 
-def documented_client(directory):
-    """The client in Python that docs/drill.md prints."""
+CLIENT = f"exec:/usr/bin/python3 {ROOT / 'demo' / 'client.py'}"
+
+
+def test_the_page_prints_the_client_that_is_there():
     page = (ROOT / "docs" / "drill.md").read_text()
-    file = pathlib.Path(directory) / "client.py"
-    file.write_text(page.split("```python\n")[1].split("```")[0])
-    return f"exec:/usr/bin/python3 {file}"
+    assert page.split("```python\n")[1].split("```")[0] == (ROOT / "demo" / "client.py").read_text()
 
 
 def drill_environment(sandbox, password=None, **more):
@@ -74,7 +74,7 @@ def sandbox():
 
 def test_clients_follow_a_failover_with_tls_and_a_password(sandbox, tmp_path):
     ran = drill(drill_environment(sandbox, TOKEN), "--target", "elasticache://locked", "--target-ca",
-                sandbox.status()["ca_file"], "--clients", documented_client(tmp_path), "--json")
+                sandbox.status()["ca_file"], "--clients", CLIENT, "--json")
     assert ran.returncode == DONE, (ran.said, ran.report)
     report, clients = ran.report, by_name(ran.report)
     assert set(clients) == {"one by one", "pipelined", "transaction", "script", "blocking", "patient", "redis-py"}
@@ -93,7 +93,7 @@ def test_clients_follow_a_failover_with_tls_and_a_password(sandbox, tmp_path):
 
 
 def test_a_drill_that_is_interrupted_leaves_nothing_behind(sandbox, tmp_path):
-    process = start(drill_environment(sandbox), "--target", url_of(sandbox, "plain"), "--clients", documented_client(tmp_path))
+    process = start(drill_environment(sandbox), "--target", url_of(sandbox, "plain"), "--clients", CLIENT)
     try:
         said = []
         thread = threading.Thread(target=lambda: said.extend(process.stderr), daemon=True)
