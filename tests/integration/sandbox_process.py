@@ -90,9 +90,9 @@ class SandboxProcess:
 class Cache:
     """A cache of a sandbox, named by its id to the product, and to the instruments a server as any other (servers.py)."""
 
-    def __init__(self, sandbox, name, password=None, user=None, ca=None):
+    def __init__(self, sandbox, name, password=None, user=None, ca=None, engine="valkey-8.0"):
         self.url = f"elasticache://{user + '@' if user else ''}{name}"
-        self.sandbox, self.name, self.password, self.ca = sandbox, name, password, ca
+        self.sandbox, self.name, self.password, self.ca, self.engine = sandbox, name, password, ca, engine
 
     @functools.cached_property
     def host(self):
