@@ -29,6 +29,8 @@ typedef enum {
     TABLE_METRICS,           /* CloudWatch */
     TABLE_EXPORTER,          /* redis_exporter -> CloudWatch */
     TABLE_ALERTS,            /* alert rules -> alarms */
+    TABLE_FORMULAS,          /* CloudWatch metrics out of INFO, for the sandbox */
+    TABLE_NODE_TYPES,        /* processors, memory, network */
     TABLE_COUNT
 } table_id;
 

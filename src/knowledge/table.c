@@ -20,6 +20,8 @@ static const char *const files[TABLE_COUNT] = {
     [TABLE_METRICS] = "cloudwatch-metrics",
     [TABLE_EXPORTER] = "exporter-to-cloudwatch",
     [TABLE_ALERTS] = "alert-rules",
+    [TABLE_FORMULAS] = "info-to-cloudwatch",
+    [TABLE_NODE_TYPES] = "node-types",
 };
 
 static knowledge_table tables[TABLE_COUNT];
