@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "sandbox/http_s3.h"
+#include "sandbox/http_watch.h"
 #include "sandbox/xml.h"
 
 #define NAMESPACE "http://elasticache.amazonaws.com/doc/2015-02-02/"
@@ -103,10 +104,21 @@ static enum MHD_Result too_large(struct MHD_Connection *c)
     return answer(c, "", "", NULL, &e);
 }
 
-/* The call itself: signature, form, operation. */
+static bool caller_check(
+    sandbox *s, const auth_request *a, arena *memory, const char **service, api_error *error)
+{
+    auth_result who = {0};
+    (void)pthread_mutex_lock(&s->lock);
+    bool known = auth_check(s, a, memory, &who, error);
+    (void)pthread_mutex_unlock(&s->lock);
+    if (known) *service = who.service;
+    return known;
+}
+
+/* A call of the query protocol: form, operation. */
 static bool call_run(sandbox *s,
                      const auth_request *a,
-                     const char **service,
+                     const char *service,
                      const char **operation,
                      arena *memory,
                      json_t **ret,
@@ -114,20 +126,50 @@ static bool call_run(sandbox *s,
 {
     form q = {0};
     err e = {0};
-    auth_result who = {0};
-    (void)pthread_mutex_lock(&s->lock);
-    bool known = auth_check(s, a, memory, &who, error);
-    (void)pthread_mutex_unlock(&s->lock);
-    if (!known) return false;
-    *service = who.service;
     span fields = strcmp(a->method, "POST") == 0 ? a->body : span_text(a->query);
     if (!form_parse(fields, memory, &q, &e))
         return api_fail(error, "MalformedQueryString", "%s", e.text);
     (void)pthread_mutex_lock(&s->lock);
-    bool done = api_run(s, *service, &q, operation, ret, error);
+    bool done = api_run(s, service, &q, operation, ret, error);
     if (done) s->dirty = true;
     (void)pthread_mutex_unlock(&s->lock);
     return done;
+}
+
+static enum MHD_Result watch_answer(struct MHD_Connection *c, watch_reply *r, const char *id)
+{
+    const char *const rpc = "rpc-v2-cbor";
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        r->body.size, r->body.at ? r->body.at : (void *)(uintptr_t) "", MHD_RESPMEM_MUST_COPY);
+    if (!response) return MHD_NO;
+    (void)MHD_add_response_header(response, "Content-Type", r->content_type);
+    (void)MHD_add_response_header(response, "x-amzn-RequestId", id);
+    if (r->fault[0]) (void)MHD_add_response_header(response, "x-amzn-query-error", r->fault);
+    if (strstr(r->content_type, "cbor"))
+        (void)MHD_add_response_header(response, "smithy-protocol", rpc);
+    enum MHD_Result queued = MHD_queue_response(c, r->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+/* A call of CloudWatch; `error`: its caller was refused. */
+static enum MHD_Result watch_run(http_server *h,
+                                 struct MHD_Connection *c,
+                                 const auth_request *a,
+                                 arena *memory,
+                                 const api_error *error)
+{
+    char id[40];
+    watch_reply reply = {0};
+    http_request_id(id);
+    if (error->code) {
+        http_watch_refuse(http_watch_wire(a), error, id, &reply);
+    } else {
+        http_watch_run(h->s, a, id, memory, &reply);
+    }
+    enum MHD_Result sent = watch_answer(c, &reply, id);
+    watch_reply_clear(&reply);
+    return sent;
 }
 
 static enum MHD_Result
@@ -141,7 +183,11 @@ run(http_server *h, struct MHD_Connection *c, http_request *r, const char *metho
     const char *operation = "";
     http_head_take(c, method, r->uri, &memory, &a);
     a.body = buf_span(&r->body);
-    if (!call_run(h->s, &a, &service, &operation, &memory, &result, &error))
+    bool known = caller_check(h->s, &a, &memory, &service, &error);
+    bool reads_xml = http_watch_wire(&a) == WIRE_QUERY;
+    if (known ? strcmp(service, "monitoring") == 0 : !reads_xml)
+        return watch_run(h, c, &a, &memory, &error);
+    if (!known || !call_run(h->s, &a, service, &operation, &memory, &result, &error))
         log_debug("sandbox: %s %s: %s", operation, error.code, error.message);
     enum MHD_Result sent = answer(c, service, operation, result, &error);
     json_decref(result);

@@ -5,6 +5,7 @@
 #include "aws/iam_token.h"
 #include "base/log.h"
 #include "sandbox/front.h"
+#include "sandbox/meter.h"
 #include "sandbox/relay.h"
 #include "sandbox/snapshot.h"
 
@@ -331,6 +332,7 @@ void keeper_turn(keeper *k)
     int64_t now = clock_wall_ms();
     ended_turn(k);
     snapshots_turn(k, now);
+    meter_turn(k->meter, now);
     k->turns++;
     json_object_foreach_safe(state_part(k->s, "groups"), next, id, g)
     {
@@ -349,6 +351,7 @@ void keeper_init(keeper *k, sandbox *s)
 {
     k->s = s;
     k->relay = NULL;
+    k->meter = meter_new(k);
     k->loop = net_loop_new();
     k->count = 0;
     s->keeper = k;
@@ -390,5 +393,6 @@ void keeper_end(keeper *k)
         node_end(k, id, true);
     }
     relay_stop(k->relay);
+    meter_free(k->meter);
     net_loop_free(k->loop);
 }

@@ -174,8 +174,13 @@ bool node_ask(keeper *k,
     engine_url url = {.host = path, .port = 1, .user = (char *)(uintptr_t)NODE_USER};
     secret_set(&url.password, span_text(state_text(k->s, "admin_password")));
     engine_options o = {.url = &url, .timeout_ms = NODE_TIMEOUT_MS};
-    bool done =
-        engine_open(k->loop, &o, &one, e) && engine_ask_texts(one, memory, ret, e, count, words);
+    bool done = engine_open(k->loop, &o, &one, e);
+    node_process *p = node_process_find(k, node_id);
+    if (done && p) {
+        p->own_connections++;
+        p->own_commands += 3; /* AUTH, PING (engine_open), and this one */
+    }
+    done = done && engine_ask_texts(one, memory, ret, e, count, words);
     engine_free(one);
     secret_clear(&url.password);
     return done;

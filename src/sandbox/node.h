@@ -16,6 +16,8 @@ typedef struct {
     char id[64]; /* empty: a frozen one that nobody is any more */
     pid_t pid;
     int64_t readonly_errors; /* of replica_write.c */
+    int64_t own_connections; /* that node_ask made to it: its metrics are without them */
+    int64_t own_commands;    /* and what these sent, logins included */
     bool readonly_is_known;
     bool is_frozen; /* stopped by a silent failover: not to be asked */
     bool is_left; /* a failover went past it: it serves its old connections, and nobody leads it */
@@ -25,6 +27,7 @@ typedef struct keeper {
     sandbox *s;
     net_loop *loop;
     struct relay *relay; /* in front of nodes with IAM users */
+    struct meter *meter; /* of their metrics */
     uint64_t turns;
     node_process rows[300];
     size_t count;

@@ -14,9 +14,11 @@
 #include "sandbox/dns.h"
 #include "sandbox/http.h"
 #include "sandbox/keeper.h"
+#include "sandbox/meter.h"
 #include "sandbox/parameters.h"
 #include "sandbox/programs.h"
 #include "store/store.h"
+#include "watch/watch.h"
 
 #include <sys/stat.h>
 
@@ -197,6 +199,16 @@ static bool keep(keeper *k, err *e)
     return done;
 }
 
+/* CloudWatch: its alarms are a part of the state. */
+static bool watch_start(sandbox *s, err *e)
+{
+    watch_options o = {.region = state_text(s, "region"),
+                       .account = state_text(s, "account"),
+                       .minute_ms = meter_minute_ms(s),
+                       .alarms = state_part(s, "alarms")};
+    return watch_new(&o, &s->watch, e);
+}
+
 static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
 {
     keeper *k = mem_alloc(sizeof *k);
@@ -206,7 +218,7 @@ static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
     (void)mkdir("snapshots", 0700);
     store_identity who = {.region = state_text(s, "region"), .account = state_text(s, "account")};
     bool done = certificate_authority(s, e) && store_open("s3", &who, &s->store, e) &&
-                servers_start(s, o, &v, e) && state_save(s, e);
+                watch_start(s, e) && servers_start(s, o, &v, e) && state_save(s, e);
     if (done) {
         (void)pthread_mutex_lock(&s->lock);
         done = keeper_begin(k, e);
@@ -219,6 +231,7 @@ static bool up_run(sandbox *s, const sandbox_options *o, FILE *out, err *e)
     servers_stop(&v);
     keeper_end(k);
     store_close(s->store);
+    watch_free(s->watch);
     err late = {0};
     if (!saved_when_changed(s, &late)) log_warn("sandbox: %s", late.text);
     free(k);

@@ -29,6 +29,7 @@ typedef struct {
 
 struct keeper;
 struct store;
+struct watch;
 
 typedef struct sandbox {
     pthread_mutex_t lock;
@@ -41,6 +42,7 @@ typedef struct sandbox {
     engine_programs programs;
     struct keeper *keeper;
     struct store *store; /* of S3, with a lock of its own */
+    struct watch *watch; /* of CloudWatch */
 } sandbox;
 
 /* Reads the file, or makes a new state. `claim`: make what is missing and take the lock file. */

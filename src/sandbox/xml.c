@@ -1,5 +1,7 @@
 #include "sandbox/xml.h"
 
+#include <stdlib.h>
+
 #include "aws/xml.h"
 
 /* Lists of the model and what their items are called. */
@@ -37,6 +39,15 @@ typedef struct {
     const char *item; /* of a list's items */
 } level;
 
+/* As short as it can be read back, with a point or an exponent. */
+static bool real_write(buf *out, double value)
+{
+    char text[40];
+    (void)snprintf(text, sizeof text, "%.15g", value);
+    if (strtod(text, NULL) != value) (void)snprintf(text, sizeof text, "%.17g", value);
+    return buf_printf(out, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
 static bool leaf_write(buf *out, const char *name, json_t *value)
 {
     if (!buf_printf(out, "<%s>", name)) return false;
@@ -46,6 +57,7 @@ static bool leaf_write(buf *out, const char *name, json_t *value)
         return false;
     if (json_is_integer(value) && !buf_printf(out, "%lld", (long long)json_integer_value(value)))
         return false;
+    if (json_is_real(value) && !real_write(out, json_real_value(value))) return false;
     return buf_printf(out, "</%s>", name);
 }
 
