@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/interop/install.sh [KIND...]: other people's clients into .cache/interop, nothing anywhere
 # else. Kinds: debian npm (without an argument: these) pypi maven go, sdk (AWS's own for JavaScript, for the
-# sandbox), moto (S3 and STS in Python, which witnesses the AWS client and the sandbox), drill (the programs of
+# sandbox), moto (S3, STS and CloudWatch in Python, which witnesses the AWS client and the sandbox; with boto3), drill (the programs of
 # tests/interop/drill, for what is there). What is there is kept; remove .cache/interop/KIND to fetch it again.
 # Debian's own packages come from tools/setup.sh.
 set -eu
@@ -43,7 +43,8 @@ sdk() {
     command -v npm >/dev/null || "$top/tools/setup.sh" node
     begin sdk "the AWS SDK from npm" || return 0
     (cd "$store/sdk.part" && echo '{"private": true}' >package.json &&
-        npm install --no-audit --no-fund --loglevel=error @aws-sdk/client-s3@3 @aws-sdk/client-elasticache@3 @aws-sdk/lib-storage@3)
+        npm install --no-audit --no-fund --loglevel=error @aws-sdk/client-s3@3 @aws-sdk/client-elasticache@3 @aws-sdk/lib-storage@3 \
+            @aws-sdk/client-cloudwatch@3)
     made sdk
 }
 
@@ -55,7 +56,7 @@ pypi() {
 
 moto() {
     begin moto "moto from PyPI" || return 0
-    /usr/bin/python3 -m pip install -q --root-user-action=ignore --target "$store/moto.part" 'moto[s3,server]>=5.1,<6' awscrt 2>"$store/moto.log" || {
+    /usr/bin/python3 -m pip install -q --root-user-action=ignore --target "$store/moto.part" 'moto[s3,server]>=5.1,<6' boto3 awscrt 2>"$store/moto.log" || {
         tail -n 5 "$store/moto.log" >&2
         return 1
     }

@@ -24,7 +24,7 @@ PART = 5 << 20
 BUCKET = "a-bucket"
 READY_S = 60
 SETUP_CALLS = 3  # before moto asks for signatures: user, policy, access key
-POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","sts:*"],"Resource":"*"}]}'
+POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","sts:*","cloudwatch:*","monitoring:*"],"Resource":"*"}]}'
 
 if not MOTO.is_dir():
     pytest.skip("moto is not installed", allow_module_level=True)
