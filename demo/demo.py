@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make demo: a whole move to ElastiCache on this machine, while an application writes.
 
-A redis 7.0 with 500,000 keys is audited and moved into a cache that is made from the audit's plan: valkey 8.0 with
+A redis 7.0 with 300,000 keys is audited and moved into a cache that is made from the audit's plan: valkey 8.0 with
 TLS, an AUTH token and a replica, in a sandbox that stands in for ElastiCache. An ordinary client (python3-redis)
 writes all the time, remembers every acknowledged write, and follows at the cutover. Three judges must find nothing:
 `handover verify`, a reader that shares no code with it, and the writer's memory. At the end the new primary fails.
@@ -33,7 +33,7 @@ from servers import Server, peak_rss_bytes, wait_until  # noqa: E402
 from terminal import Failed, Terminal  # noqa: E402
 from workload import Workload  # noqa: E402
 
-KEYS = 500_000
+KEYS = 300_000
 WRITER_KEYS = b"w:"
 RATE = 3000
 TARGET = ("--target", "elasticache://cart", "--target-ca", "sandbox/ca.crt")

@@ -4,6 +4,7 @@
 
 #include "aws/iam_token.h"
 #include "base/log.h"
+#include "sandbox/copying.h"
 #include "sandbox/front.h"
 #include "sandbox/meter.h"
 #include "sandbox/relay.h"
@@ -352,6 +353,7 @@ void keeper_init(keeper *k, sandbox *s)
     k->s = s;
     k->relay = NULL;
     k->meter = meter_new(k);
+    k->copying = NULL;
     k->loop = net_loop_new();
     k->count = 0;
     s->keeper = k;
@@ -369,16 +371,26 @@ static bool relay_begin(keeper *k, err *e)
     return relay_start(&c, &k->relay, e);
 }
 
+/* Its engine must not run before the file that it loads is there. */
+static bool waits_for_seed(const json_t *g)
+{
+    const json_t *t = json_object_get(g, "task");
+    return t && strcmp(text_of(t, "kind"), "create") == 0 && number_of(t, "step") == 0;
+}
+
 bool keeper_begin(keeper *k, err *e)
 {
     const char *id = NULL;
     json_t *g = NULL;
     if (!relay_begin(k, e)) return false;
+    k->copying = copying_new(k->s->store);
     json_object_foreach(state_part(k->s, "groups"), id, g)
     {
         err trouble = {0};
         const char *status = text_of(g, "status");
-        if (strcmp(status, "create-failed") == 0 || strcmp(status, "deleting") == 0) continue;
+        if (strcmp(status, "create-failed") == 0 || strcmp(status, "deleting") == 0 ||
+            waits_for_seed(g))
+            continue;
         if (nodes_start(k, id, g, &trouble) != STEP_DONE)
             log_warn("sandbox: %s: %s", id, trouble.text);
     }
@@ -392,6 +404,7 @@ void keeper_end(keeper *k)
         memcpy(id, k->rows[k->count - 1].id, sizeof id);
         node_end(k, id, true);
     }
+    copying_free(k->copying);
     relay_stop(k->relay);
     meter_free(k->meter);
     net_loop_free(k->loop);

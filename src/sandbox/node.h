@@ -28,6 +28,7 @@ typedef struct keeper {
     net_loop *loop;
     struct relay *relay; /* in front of nodes with IAM users */
     struct meter *meter; /* of their metrics */
+    struct copying *copying;
     uint64_t turns;
     node_process rows[300];
     size_t count;

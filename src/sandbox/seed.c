@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/info.h"
+#include "sandbox/copying.h"
 #include "sandbox/snapshot.h"
 #include "store/acl.h"
 #include "store/store.h"
@@ -81,29 +82,13 @@ bool seed_take(api_call *c, json_t **ret)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-static bool file_copy(const char *from, const char *to, err *e)
-{
-    int in = open(from, O_RDONLY | O_CLOEXEC);
-    if (in < 0) return err_sys(e, errno, "open '%s'", from);
-    int out = open(to, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    bool done = out >= 0 || err_sys(e, errno, "make '%s'", to);
-    while (done) {
-        ssize_t got = copy_file_range(in, NULL, out, NULL, 16 * MIB, 0);
-        if (got < 0) done = err_sys(e, errno, "copy '%s'", from);
-        if (got <= 0) break;
-    }
-    (void)close(in);
-    if (out >= 0 && close(out) != 0 && done) done = err_sys(e, errno, "write '%s'", to);
-    return done;
-}
-
 step seed_fetch(keeper *k, const char *id, json_t *g, err *e)
 {
     char folder[PATH_SIZE];
     char path[PATH_SIZE + 16];
     char from[PATH_SIZE];
+    char name[COPY_NAME_SIZE];
     json_t *seed = json_object_get(g, "seed");
-    (void)id;
     if (!seed) return STEP_DONE;
     (void)snprintf(folder, sizeof folder, "nodes/%s", text_of(group_primary(g), "id"));
     (void)snprintf(path, sizeof path, "%s/dump.rdb", folder);
@@ -112,10 +97,14 @@ step seed_fetch(keeper *k, const char *id, json_t *g, err *e)
         return STEP_BAD;
     }
     snapshot_path(text_of(seed, "snapshot"), from);
-    bool done = *text_of(seed, "bucket") ? store_export(k->s->store, text_of(seed, "bucket"),
-                                                        text_of(seed, "key"), path, e)
-                                         : file_copy(from, path, e);
-    return done ? STEP_DONE : STEP_BAD;
+    (void)snprintf(name, sizeof name, "seed of %s", id);
+    return copying_step(k->copying, name,
+                        &(copy_order){.kind = *text_of(seed, "bucket") ? COPY_EXPORT : COPY_FILE,
+                                      .from = from,
+                                      .to = path,
+                                      .bucket = text_of(seed, "bucket"),
+                                      .key = text_of(seed, "key")},
+                        e);
 }
 
 /* SEED-08: what does not fit ends as what cannot be read does. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "sandbox/copying.h"
 #include "sandbox/parameters.h"
 #include "store/acl.h"
 #include "store/store.h"
@@ -313,15 +314,21 @@ bool api_delete_snapshot(api_call *c, json_t **ret)
 
 /* --- what is due ----------------------------------------------------------------------------- */
 
-static void export_do(keeper *k, const char *name, json_t *snapshot)
+/* False: it goes on. */
+static bool export_do(keeper *k, const char *name, json_t *snapshot)
 {
     char path[PATH_SIZE];
+    char copy[COPY_NAME_SIZE];
     err e = {0};
     json_t *to = json_object_get(snapshot, "export");
     const char *bucket = text_of(to, "bucket");
     snapshot_path(name, path);
-    bool done = store_import(k->s->store, bucket, text_of(to, "key"), path, &e);
-    if (done) {
+    (void)snprintf(copy, sizeof copy, "export of %s", name);
+    copy_order order = {
+        .kind = COPY_IMPORT, .from = path, .bucket = bucket, .key = text_of(to, "key")};
+    step done = copying_step(k->copying, copy, &order, &e);
+    if (done == STEP_MORE) return false;
+    if (done == STEP_DONE) {
         state_event(k->s, "cache-cluster", text_of(snapshot, "node"),
                     "Snapshot %s was exported to bucket %s", name, bucket);
     } else {
@@ -330,6 +337,7 @@ static void export_do(keeper *k, const char *name, json_t *snapshot)
                     "The export of snapshot %s to bucket %s failed: %s", name, bucket, e.text);
     }
     (void)json_object_del(snapshot, "export");
+    return true;
 }
 
 static void forget(keeper *k, const char *name)
@@ -354,7 +362,7 @@ void snapshots_turn(keeper *k, int64_t now)
             forget(k, name);
             continue;
         }
-        if (json_object_get(snapshot, "export")) export_do(k, name, snapshot);
+        if (json_object_get(snapshot, "export") && !export_do(k, name, snapshot)) continue;
         (void)json_object_del(snapshot, "due_ms");
         text_set(snapshot, "status", "available");
         k->s->dirty = true;

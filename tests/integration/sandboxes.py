@@ -34,8 +34,8 @@ def refused(call, code, *words):
 
 
 class Sandbox(SandboxProcess):
-    def __init__(self, compress=FAST, options=(), directory=None):
-        super().__init__(options, directory)
+    def __init__(self, compress=FAST, options=(), directory=None, **more):
+        super().__init__(options, directory, **more)
         self.compress = compress
 
     def arguments(self):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -16,8 +17,8 @@ import redis
 
 from faults import still_for
 from sandboxes import CLI, Sandbox, refused
-from servers import wait_until
-from tool import SLOW
+from servers import ROOT, wait_until
+from tool import BIN, SLOW
 
 TOKEN, NEXT_TOKEN, LAST_TOKEN = "first-token-0123456", "second-token-0123456", "third-token-0123456"
 LOCKED_OUT = "WRONGPASS|Authentication required"
@@ -73,6 +74,18 @@ def test_a_shell_is_told_what_to_export(sandbox):
                            env={"TOLD": told.stdout, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(sandbox.directory)},
                            capture_output=True, text=True, timeout=60 * SLOW)
     assert shell.returncode == 0 and "user/sandbox" in shell.stdout, shell.stderr
+
+
+def test_the_example_of_the_page_works_as_it_stands(tmp_path):
+    page = (ROOT / "docs" / "sandbox.md").read_text()
+    example = page.split("```sh\n")[1].split("```")[0]
+    path = f"{BIN.parent}:{pathlib.Path(CLI).parent}:/bin"
+    env = {"PATH": path, "HOME": str(tmp_path), "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    with Sandbox(options=("--endpoints", "addresses"), directory=tmp_path, name="handover-sandbox") as one:
+        done = subprocess.run(["sh", "-eu"], input=example, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120 * SLOW)
+        assert done.returncode == 0, done.stdout + done.stderr + one.log()
+        assert "Reachable from here." in done.stdout and "followed the failover" in done.stdout, done.stdout
+        assert one.process.wait(20 * SLOW) == 0
 
 
 def test_what_it_does_not_have_answers_not_implemented_with_its_name(sandbox):

@@ -1,5 +1,7 @@
 """Snapshots of the sandbox are what its engines had; they can be copied, exported, restored and seeded from S3."""
 
+import contextlib
+import os
 import subprocess
 
 import pytest
@@ -175,6 +177,35 @@ def test_an_export_needs_its_grants_and_can_be_read_by_everybody(sandbox, tmp_pa
     info = subprocess.run([BIN, "rdb", "info", path], capture_output=True, text=True, timeout=30 * SLOW)
     assert info.returncode == 0 and "1,000" in info.stdout.replace("1000", "1,000"), info.stdout + info.stderr
     assert events(sandbox, "base was exported to bucket seeds")
+
+
+def opened(fifo):
+    """For writing, once somebody reads; None before."""
+    with contextlib.suppress(OSError):
+        fd = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        os.set_blocking(fd, True)
+        return os.fdopen(fd, "wb")
+    return None
+
+
+def test_a_copy_that_takes_long_holds_nobody_up(sandbox):
+    """The snapshot's file is a pipe: its export ends when the test wants it."""
+    api, s3, content = sandbox.client(), sandbox.client("s3"), seed_file(sandbox)
+    s3.put_bucket_acl(Bucket="seeds", **rights("Read", "Write", "ReadACP"))
+    api.copy_snapshot(SourceSnapshotName="base", TargetSnapshotName="long")
+    snapshot_is(sandbox, "long")
+    fifo = sandbox.workdir / "snapshots" / "long.rdb"
+    fifo.unlink()
+    os.mkfifo(fifo)
+    api.copy_snapshot(SourceSnapshotName="long", TargetSnapshotName="slow", TargetBucket="seeds")
+    with wait_until(lambda: opened(fifo), WAIT_S, sandbox.log) as writer:
+        writer.write(content[:100])
+        writer.flush()
+        sandbox.create("meanwhile", replicas=0)  # a task of another group, from its beginning to its end
+        assert snapshot(sandbox, "long")["SnapshotStatus"] == "exporting"
+        writer.write(content[100:])
+    snapshot_is(sandbox, "long")
+    assert s3.get_object(Bucket="seeds", Key="slow-0001.rdb")["Body"].read() == content
 
 
 def seed_file(sandbox):
