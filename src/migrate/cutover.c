@@ -53,44 +53,88 @@ static bool step_kill(attempt *a, err *e);
 static const struct step_row {
     int number;
     const char *name;
-    const char *sends;
-    const char *sends_old; /* to a source before 6.2; NULL: the same */
-    bool undoable;         /* a miss in it is taken back */
-    bool strict;           /* its begin is on the disk before it is done, not only in the journal */
+    const char *sends[HOLD_FORM_COUNT]; /* NULL: as with HOLD_WRITES */
+    bool undoable;                      /* a miss in it is taken back */
+    bool strict; /* its begin is on the disk before it is done, not only in the journal */
     step_run *run;
 } steps[] = {
-    {1, "check",
-     "target: AUTH, PING, EXISTS, INFO on a new connection; lag, quarantine, verification, hook, "
-     "fence address",
-     NULL, true, true, step_check},
-    {2, "release far expiries",
-     "target: SCAN, PEXPIRETIME, EVAL (PEXPIREAT of held keys that live longer)", NULL, true, true,
+    {1,
+     "check",
+     {"target: AUTH, PING, EXISTS, INFO on a new connection; lag, quarantine, verification, hook, "
+      "fence address"},
+     true,
+     true,
+     step_check},
+    {2,
+     "release far expiries",
+     {"target: SCAN, PEXPIRETIME, EVAL (PEXPIREAT of held keys that live longer)"},
+     true,
+     true,
      step_release_expiries},
-    {3, "hold", "source: MULTI; CLIENT PAUSE %ms WRITE; INFO replication; EXEC",
-     "source: MULTI; CLIENT PAUSE " HOLD_OLD_PAUSE_TEXT "; ACL SETUSER -@write for each user; INFO "
-     "replication; EXEC (reads wait too; then writers get NOPERM)",
-     true, false, step_hold},
-    {4, "drain", "nothing: the link applies everything up to that offset, within 1000 ms", NULL,
-     true, false, step_drain},
-    {5, "fence", "source: MULTI; REPLICAOF 127.0.0.1 1; INFO replication; EXEC",
-     "nothing: no user may write any more", true, false, step_fence},
-    {6, "drain again", "nothing: everything up to the fence's offset, within 1000 ms", NULL, true,
-     false, step_drain_again},
-    {7, "settle",
-     "target: INFO replication, WAIT (its replicas hold all), EVAL (PEXPIREAT of the last held "
-     "keys)",
-     NULL, true, false, step_settle},
-    {8, "switch", "runs the switch hook; from here on only the operator turns back", NULL, false,
-     true, step_switch},
-    {9, "let go", "source: CLIENT UNPAUSE (waiting writers get READONLY, blocked ones UNBLOCKED)",
-     "nothing: the pause is over by itself, and writers get NOPERM", false, false, step_let_go},
-    {10, "disconnect", "source: CLIENT KILL TYPE normal, after 200 ms (clients resolve again)",
-     NULL, false, true, step_kill},
+    {3,
+     "hold",
+     {"source: MULTI; CLIENT PAUSE %ms WRITE; INFO replication; EXEC",
+      "source: MULTI; CLIENT PAUSE " HOLD_PAUSE_TEXT "; ACL SETUSER -@write for each user; INFO "
+      "replication; EXEC (reads wait too; then writers get NOPERM)",
+      "source: MULTI; CLIENT PAUSE " HOLD_PAUSE_TEXT
+      "; INFO replication; EXEC (reads wait too); on a connection with MONITOR, which the pause "
+      "does not stop: CLIENT LIST, CLIENT KILL ID for each client, INFO replication"},
+     true,
+     false,
+     step_hold},
+    {4,
+     "drain",
+     {"nothing: the link applies everything up to that offset, within 1000 ms"},
+     true,
+     false,
+     step_drain},
+    {5,
+     "fence",
+     {"source: MULTI; REPLICAOF 127.0.0.1 1; INFO replication; EXEC",
+      "nothing: no user may write any more",
+      "source, as the first when the pause ends: SLAVEOF 127.0.0.1 1; INFO replication"},
+     true,
+     false,
+     step_fence},
+    {6,
+     "drain again",
+     {"nothing: everything up to the fence's offset, within 1000 ms"},
+     true,
+     false,
+     step_drain_again},
+    {7,
+     "settle",
+     {"target: INFO replication, WAIT (its replicas hold all), EVAL (PEXPIREAT of the last held "
+      "keys)"},
+     true,
+     false,
+     step_settle},
+    {8,
+     "switch",
+     {"runs the switch hook; from here on only the operator turns back"},
+     false,
+     true,
+     step_switch},
+    {9,
+     "let go",
+     {"source: CLIENT UNPAUSE (waiting writers get READONLY, blocked ones UNBLOCKED)",
+      "nothing: the pause is over by itself, and writers get NOPERM",
+      "nothing: the pause is over by itself, and writers get READONLY"},
+     false,
+     false,
+     step_let_go},
+    {10,
+     "disconnect",
+     {"source: CLIENT KILL TYPE normal, after 200 ms (clients resolve again)"},
+     false,
+     true,
+     step_kill},
 };
 
 static const char *sends_of(const move *m, const struct step_row *row)
 {
-    return row->sends_old && hold_is_old(m) ? row->sends_old : row->sends;
+    const char *own = row->sends[hold_form_of(m)];
+    return own ? own : row->sends[HOLD_WRITES];
 }
 
 /* A replica that relays late hides how far behind the link is: the source itself is asked. */
@@ -549,6 +593,11 @@ bool cutover_recover(move *m, err *e)
 
 char *cutover_describe(move *m, bool skip_network)
 {
+    static const char *const taken_back[HOLD_FORM_COUNT] = {
+        [HOLD_WRITES] = "REPLICAOF NO ONE; CLIENT UNPAUSE",
+        [HOLD_USERS] = "ACL SETUSER, each user's rules as they were",
+        [HOLD_UNPAUSED] = "SLAVEOF NO ONE",
+    };
     buf out = buf_of(64 * KIB);
     bool fits =
         buf_printf(&out, "cutover of %s to %s, step by step:\n", m->source_text, m->target_text);
@@ -566,8 +615,7 @@ char *cutover_describe(move *m, bool skip_network)
     fits = fits &&
            buf_printf(&out,
                       "a miss in steps 3 to 7 takes everything back: source: %s\nswitch hook: %s\n",
-                      hold_is_old(m) ? "ACL SETUSER, each user's rules as they were"
-                                     : "REPLICAOF NO ONE; CLIENT UNPAUSE",
+                      taken_back[hold_form_of(m)],
                       m->options->switch_hook ? m->options->switch_hook : "none") &&
            gate_describe(m, skip_network || m->options->skip_network, &out);
     assert(fits);

@@ -13,7 +13,7 @@ static bool connect_to(move *m, const engine_url *url, err_side side, engine **a
     engine_free(*at);
     *at = NULL;
     engine_options o = {
-        .url = url, .side = side, .name = "handover-control", .timeout_ms = CONTROL_TIMEOUT_MS};
+        .url = url, .side = side, .name = MOVE_CONTROL_NAME, .timeout_ms = CONTROL_TIMEOUT_MS};
     if (engine_open(m->loop, &o, at, e)) return true;
     err_hint(e, "is it up, and reachable from here? nothing was changed on it by this");
     return err_wrap(e, "%s '%s'", side == SIDE_SOURCE ? "source" : "target",

@@ -8,6 +8,7 @@
 #include "migrate/watchdog.h"
 
 #define CONTROL_TIMEOUT_MS 10000
+#define MOVE_CONTROL_NAME "handover-control" /* our connections, in CLIENT LIST */
 
 /* What another terminal wants. One at a time; the asker waits for the answer. */
 typedef enum {
@@ -40,6 +41,8 @@ typedef struct {
     net_loop *loop;
     engine *source; /* control connections; NULL: open again when needed */
     engine *target;
+    uint64_t paused_changes; /* that the source had counted in a hold, before 6.0 */
+    uint64_t paused_saved_s; /* since then */
     sync_link *link;
     link_status last;       /* of the link, also when it is stopped */
     int64_t source_skew_ms; /* its clock minus ours, at the start of this run */

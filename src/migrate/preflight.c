@@ -76,16 +76,16 @@ static void check_same(facts *f, const char *id)
     }
 }
 
-/* A snapshot whose every value can be read. Before 6.0 nothing was ever tried. */
+/* A snapshot whose every value can be read, and a hold that is known. */
 static void check_source_version(facts *f, const char *id)
 {
     const engine_version *v = &f->m->source_version;
     bool is_valkey = v->product == ENGINE_VALKEY;
     bool known = is_valkey ? v->rdb_version > 0
-                           : engine_version_at_least(v, 6, 0) && v->rdb_version <= RDB_NEWEST_READ;
+                           : engine_version_at_least(v, 5, 0) && v->rdb_version <= RDB_NEWEST_READ;
     if (!known) {
         refuse(f, id,
-               "wait for the release that carries this version; redis 6.0 to 8.6 and valkey from "
+               "wait for the release that carries this version; redis 5.0 to 8.6 and valkey from "
                "7.2 on are carried",
                "the source is %s", engine_version_show(v).text);
     }

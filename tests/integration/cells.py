@@ -46,8 +46,8 @@ def transaction(*commands):
     return [("MULTI",), *commands, ("EXEC",)]
 
 
-def as_of_6_0(plan):
-    """The same write in the commands of redis 6.0, which knows no absolute expiry but PEXPIREAT; None: there is none."""
+def as_before_6_2(plan, version):
+    """The same write in the commands of redis 5.0 or 6.0, which know no absolute expiry but PEXPIREAT; None: there is none."""
     command = plan.commands[0]
     if len(plan.commands) > 1:
         return plan
@@ -62,7 +62,7 @@ def as_of_6_0(plan):
         return Plan(("RPOPLPUSH", *command[1:3]), plan.after, plan.reply, plan.allows)
     elif name == "LMOVE":
         steps = (("LPOP", key), ("RPUSH", command[2], plan.reply))
-    elif name == "COPY" or "GT" in command or "MINID" in command:
+    elif name == "COPY" or "GT" in command or "MINID" in command or ("KEEPTTL" in command and version < 6):
         return None
     else:
         return plan

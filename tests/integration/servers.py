@@ -74,6 +74,11 @@ def engine_program(engine, kind="server"):
     return program
 
 
+def version_of(engine):
+    """'redis-6.0' -> (6, 0)"""
+    return tuple(int(part) for part in engine.split("-")[1].split("."))
+
+
 class Server:
     ca = None  # whom to trust; without one there is no TLS
 
@@ -107,7 +112,7 @@ class Server:
             "port": self.port, "bind": self.host, "dir": self.directory, "save": '""',
             "daemonize": "no", "repl-diskless-sync-delay": 0,
         }
-        if self.engine != "redis-6.0":  # always on there
+        if version_of(self.engine) >= (7, 0):  # always on before
             settings["enable-debug-command"] = "local"
         settings.update(self.options)
         if self.password:

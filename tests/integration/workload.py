@@ -194,8 +194,9 @@ class Writer:
 
     def planned(self, chosen):
         plans = [(cell, cell.plan(self.rng)) for cell in chosen]
-        if (self.args.oldest if self.address == self.first else self.args.then_oldest) == "6.0":
-            plans = [(cell, plan and cells.as_of_6_0(plan)) for cell, plan in plans]
+        version = float(self.args.oldest if self.address == self.first else self.args.then_oldest)
+        if version < 6.2:
+            plans = [(cell, plan and cells.as_before_6_2(plan, version)) for cell, plan in plans]
         return [(cell, plan) for cell, plan in plans if plan]
 
     def run(self):
