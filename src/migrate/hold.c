@@ -94,27 +94,34 @@ static const hold_ops *ops_of(const move *m)
 
 bool hold_check(move *m, err *e)
 {
-    return !ops_of(m)->check || ops_of(m)->check(m, e);
+    const hold_ops *ops = ops_of(m);
+    return !ops->check || ops->check(m, e);
 }
 
 bool hold_plan(move *m, err *e)
 {
-    return ops_of(m)->plan(m, e);
+    const hold_ops *ops = ops_of(m);
+    assert(ops->plan);
+    return ops->plan(m, e);
 }
 
 bool hold_begin(move *m, uint64_t *ret_offset, err *e)
 {
-    return ops_of(m)->begin(m, ret_offset, e);
+    const hold_ops *ops = ops_of(m);
+    assert(ops->begin);
+    return ops->begin(m, ret_offset, e);
 }
 
 bool hold_fence(move *m, uint64_t *ret_offset, err *e)
 {
-    return !ops_of(m)->fence || ops_of(m)->fence(m, ret_offset, e);
+    const hold_ops *ops = ops_of(m);
+    return !ops->fence || ops->fence(m, ret_offset, e);
 }
 
 bool hold_end(move *m, err *e)
 {
-    return !ops_of(m)->end || ops_of(m)->end(m, e);
+    const hold_ops *ops = ops_of(m);
+    return !ops->end || ops->end(m, e);
 }
 
 bool hold_undo(move *m, err *e)

@@ -81,7 +81,8 @@ static bool others_close(engine *channel, err *e)
         const span args[] = {span_text("CLIENT"), span_text("KILL"), span_text("ID"),
                              id_to_close(line)};
         if (args[3].size == 0) continue;
-        if (!resp_spans(&out, COUNT_OF(args), args)) return err_set(e, ERR_LIMIT, "the clients");
+        if (!resp_spans(&out, COUNT_OF(args), args))
+            return err_set(e, ERR_LIMIT, "the clients in CLIENT LIST");
         count++;
     }
     for (span commands = buf_span(&out); count > 0; count--, commands = (span){0})
