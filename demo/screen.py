@@ -13,22 +13,30 @@ def _styled(code, text):
     return f"\033[{code}m{text}\033[0m" if IS_TERMINAL else text
 
 
+_was_output = False  # the last line was no title and no command: the next command stands apart
+
+
+def _show(text, is_output):
+    global _was_output
+    _was_output = is_output
+    print(text, flush=True)
+
+
 def line(text=""):
-    print(f"{INDENT}{text}".rstrip(), flush=True)
+    _show(f"{INDENT}{text}".rstrip(), True)
 
 
 def step(title):
-    print("\n" + _styled(1, f"== {title}"), flush=True)
+    _show("\n" + _styled(1, f"== {title}"), False)
 
 
 def title(*lines):
-    print(_styled(1, "\n".join(lines)), flush=True)
+    _show(_styled(1, "\n".join(lines)), False)
 
 
 def note(text):
     """A word between commands."""
-    line()
-    line(text)
+    _show(f"\n{INDENT}{text}", False)
 
 
 def row(name, value):
@@ -36,7 +44,9 @@ def row(name, value):
 
 
 def typed(text):
-    line(_styled(36, f"$ {text}"))
+    if _was_output:
+        line()
+    _show(INDENT + _styled(36, f"$ {text}"), False)
 
 
 def _quoted(word):

@@ -219,8 +219,8 @@ static bool connections_read(run *x, err *e)
 
 static bool measure(run *x, err *e)
 {
-    size_t own = x->count - x->canary_count;
     if (!begin(x, e) || !fleet_start(x, e) || !fleet_wait(x, e)) return false;
+    size_t own = x->count - x->canary_count;
     log_info("drill: %zu canaries and %zu client%s of yours write to '%s' (%s)", x->canary_count,
              own, own == 1 ? "" : "s", x->r->target, x->r->old_primary);
     if (!trigger(x, e) || !follow(x, e)) return false;

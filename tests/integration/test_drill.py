@@ -89,6 +89,7 @@ def test_clients_follow_a_failover_with_tls_and_a_password(sandbox, tmp_path):
     assert report["events_complete"] and all(one.startswith(want) for one, want in zip(told, EVENTS, strict=True)), told
     sandbox.wait("locked")
     assert sandbox.redis("locked", password=TOKEN).dbsize() == 0
+    assert "6 canaries and 1 client of yours write" in ran.said
     assert TOKEN not in ran.said and not list(pathlib.Path("/tmp").glob("handover-drill-*"))
 
 
