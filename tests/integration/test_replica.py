@@ -1,5 +1,8 @@
 """The link goes to a replica of the source and spares the primary: found, left, promoted, killed."""
 
+import concurrent.futures
+import signal
+
 import pytest
 
 import reader
@@ -162,6 +165,42 @@ def test_a_replica_that_relays_too_late_takes_the_cutover_back_and_is_left(serve
             assert source.info("replication")["role"] == "master"
             attached = move.wait_status(lambda s: s["attached"]["to"] == "source", "the link at the source")["attached"]
             assert f":{replica.port}" in attached["why"] and "relayed late" in attached["why"]
+            move.wait_caught_up()
+            done = move.command("cutover", "--skip-verify")
+            assert done.returncode == tool.DONE, done.stdout + done.stderr
+            writer.wait_moved()
+            assert move.status()["generation"] == generation, "a full sync was made"
+            assert writer.stop()["wrong"] == [] and writer.check(target) == []
+
+
+def test_a_replica_that_stops_inside_the_hold_takes_the_cutover_back(server):
+    """The checks find it fast enough; when writes are held nothing more comes, and the drain misses."""
+    source, target = server("valkey-8.0", password="a", options=BACKLOG), server("valkey-8.0", password="b")
+
+    def holds():
+        return "cmdstat_client|pause" in source.info("commandstats")
+
+    with Relay(source) as way:
+        replica = replica_of(server, source, way=way)
+        fill(source, 1000)
+        with Workload(source, then=target, seed=81, rate=1000) as writer, tool.Migration(source, target) as move:
+            move.start("--switch-hook", writer.hook())
+            move.wait_phase("in-sync")
+            generation = move.status()["generation"]
+            assert move.status()["attached"]["to"] == "replica"
+            way.delay_s = 0.4  # so long does the drain wait
+            with concurrent.futures.ThreadPoolExecutor() as other:
+                asked = other.submit(move.command, "cutover", "--skip-verify")
+                wait_until(lambda: holds() or asked.done(), 60, "the hold", every_s=0.002)
+                replica.process.send_signal(signal.SIGSTOP)
+                done = asked.result()
+                replica.process.send_signal(signal.SIGCONT)
+            assert done.returncode != tool.DONE and "step 4 (drain)" in done.stderr, done.stdout + done.stderr
+            assert source.info("replication")["role"] == "master"
+            written = writer.report()["writes"]
+            wait_until(lambda: writer.report()["writes"] > written, 30, "writes that go on at the source")
+            attached = move.wait_status(lambda s: s["attached"]["to"] == "source", "the link at the source")["attached"]
+            assert "a cutover was missed because it relayed late" in attached["why"], attached
             move.wait_caught_up()
             done = move.command("cutover", "--skip-verify")
             assert done.returncode == tool.DONE, done.stdout + done.stderr
