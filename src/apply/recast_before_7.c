@@ -1,8 +1,8 @@
 /* For targets before 7.0, in the commands of redis 6.0 (6.2 knows all of them). Where what is
  * written depends on what is there, a script looks and writes in one go at this place of the
  * stream: the target holds what the source held there. */
-#include "apply/lua.h"
 #include "apply/recast_internal.h"
+#include "engine/lua.h"
 
 /* A script, its keys, and its arguments: `head`, then those of the command from `from` on. */
 typedef struct {

@@ -1,10 +1,10 @@
 #include "apply/release.h"
 
 #include "apply/hold.h"
-#include "apply/lua.h"
 #include "apply/release_fields.h"
 #include "base/clock.h"
 #include "engine/bookkeeping.h"
+#include "engine/lua.h"
 #include "engine/scan.h"
 
 /* ARGV: 2^45, mode, limit (ms since 1970). Answers for each key 0 (nothing to do), 1 (changed),

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include "engine/info.h"
+#include "engine/lua.h"
 #include "selftest/selftest_internal.h"
 
 #define AREA "What a move relies on"
@@ -12,6 +13,7 @@
 #define LATER "4102444800000"
 #define HELD "39286816888832"
 
+#define HELD_READ LUA_EXPIRY_BEFORE_7 "return string.format('%.0f', expiry(KEYS[1]))\n"
 /* What an answer must be. */
 typedef enum {
     MUST_EQUAL, /* this status, text or number */
@@ -21,46 +23,86 @@ typedef enum {
 /* In order: a later one may use what an earlier one made. "%k" is our key, "%o" another. */
 static const struct {
     const char *id;
-    const char *use; /* what it is needed for */
+    const char *use;                               /* what it is needed for */
+    enum { EVERY, SINCE_7_0, BEFORE_7_0 } engines; /* those that a move asks so */
     must must;
     const char *equal;
     const char *words[WORDS_MAX];
 } rows[] = {
-    {"time", "skew of the clocks", MUST_ANSWER, "", {"TIME"}},
-    {"set", "strings", MUST_EQUAL, "OK", {"SET", "%k", "v"}},
-    {"set-pxat", "strings with an expiry", MUST_EQUAL, "OK", {"SET", "%k", "v", "PXAT", LATER}},
-    {"mset", "small strings, many at once", MUST_EQUAL, "OK", {"MSET", "%k", "v", "%o", "w"}},
-    {"held-expiry", "holding expiries while following", MUST_EQUAL, "1", {"PEXPIREAT", "%k", HELD}},
-    {"held-expiry-read", "finding held ones again", MUST_EQUAL, HELD, {"PEXPIRETIME", "%k"}},
+    {"time", "skew of the clocks", EVERY, MUST_ANSWER, "", {"TIME"}},
+    {"set", "strings", EVERY, MUST_EQUAL, "OK", {"SET", "%k", "v"}},
+    {"set-pxat",
+     "strings with an expiry",
+     SINCE_7_0,
+     MUST_EQUAL,
+     "OK",
+     {"SET", "%k", "v", "PXAT", LATER}},
+    {"mset",
+     "small strings, many at once",
+     EVERY,
+     MUST_EQUAL,
+     "OK",
+     {"MSET", "%k", "v", "%o", "w"}},
+    {"held-expiry",
+     "holding expiries while following",
+     EVERY,
+     MUST_EQUAL,
+     "1",
+     {"PEXPIREAT", "%k", HELD}},
+    {"held-expiry-read",
+     "finding held ones again",
+     SINCE_7_0,
+     MUST_EQUAL,
+     HELD,
+     {"PEXPIRETIME", "%k"}},
+    {"held-expiry-read",
+     "finding held ones again",
+     BEFORE_7_0,
+     MUST_EQUAL,
+     HELD,
+     {"EVAL", HELD_READ, "1", "%k"}},
     {"eval",
      "releasing held expiries",
+     EVERY,
      MUST_EQUAL,
      "1",
      {"EVAL", "return redis.call('PEXPIREAT', KEYS[1], ARGV[1])", "1", "%k", LATER}},
-    {"persist", "expiries that are taken away", MUST_EQUAL, "1", {"PERSIST", "%k"}},
-    {"type", "verification", MUST_EQUAL, "string", {"TYPE", "%k"}},
-    {"memory-usage", "sizes before a value is read", MUST_ANSWER, "", {"MEMORY", "USAGE", "%k"}},
-    {"scan", "verification, deleting what the source has not", MUST_ANSWER, "", {"SCAN", "0"}},
-    {"dbsize", "an empty target", MUST_ANSWER, "", {"DBSIZE"}},
-    {"select", "more than one database", MUST_EQUAL, "OK", {"SELECT", "1"}},
-    {"select-back", "more than one database", MUST_EQUAL, "OK", {"SELECT", "0"}},
-    {"hset", "hashes as commands", MUST_EQUAL, "1", {"HSET", "%o:h", "f", "v"}},
-    {"xadd", "streams as commands", MUST_EQUAL, "1-1", {"XADD", "%o:x", "1-1", "f", "v"}},
-    {"function-list", "functions", MUST_ANSWER, "", {"FUNCTION", "LIST"}},
+    {"persist", "expiries that are taken away", EVERY, MUST_EQUAL, "1", {"PERSIST", "%k"}},
+    {"type", "verification", EVERY, MUST_EQUAL, "string", {"TYPE", "%k"}},
+    {"memory-usage",
+     "sizes before a value is read",
+     EVERY,
+     MUST_ANSWER,
+     "",
+     {"MEMORY", "USAGE", "%k"}},
+    {"scan",
+     "verification, deleting what the source has not",
+     EVERY,
+     MUST_ANSWER,
+     "",
+     {"SCAN", "0"}},
+    {"dbsize", "an empty target", EVERY, MUST_ANSWER, "", {"DBSIZE"}},
+    {"select", "more than one database", EVERY, MUST_EQUAL, "OK", {"SELECT", "1"}},
+    {"select-back", "more than one database", EVERY, MUST_EQUAL, "OK", {"SELECT", "0"}},
+    {"hset", "hashes as commands", EVERY, MUST_EQUAL, "1", {"HSET", "%o:h", "f", "v"}},
+    {"xadd", "streams as commands", EVERY, MUST_EQUAL, "1-1", {"XADD", "%o:x", "1-1", "f", "v"}},
+    {"function-list", "functions", SINCE_7_0, MUST_ANSWER, "", {"FUNCTION", "LIST"}},
     {"client-setname",
      "naming our connections",
+     EVERY,
      MUST_EQUAL,
      "OK",
      {"CLIENT", "SETNAME", "handover-selftest"}},
-    {"client-list", "ending our earlier connections", MUST_ANSWER, "", {"CLIENT", "LIST"}},
-    {"wait", "replicas that lag", MUST_ANSWER, "", {"WAIT", "0", "1"}},
-    {"acl-whoami", "rights in the preflight", MUST_ANSWER, "", {"ACL", "WHOAMI"}},
+    {"client-list", "ending our earlier connections", EVERY, MUST_ANSWER, "", {"CLIENT", "LIST"}},
+    {"wait", "replicas that lag", EVERY, MUST_ANSWER, "", {"WAIT", "0", "1"}},
+    {"acl-whoami", "rights in the preflight", EVERY, MUST_ANSWER, "", {"ACL", "WHOAMI"}},
     {"acl-dryrun",
      "rights in the preflight",
+     SINCE_7_0,
      MUST_ANSWER,
      "",
      {"ACL", "DRYRUN", "default", "PING"}},
-    {"unlink", "deleting", MUST_ANSWER, "", {"UNLINK", "%o:h"}},
+    {"unlink", "deleting", EVERY, MUST_ANSWER, "", {"UNLINK", "%o:h"}},
 };
 
 static const char *word_fill(arena *memory, const char *word, const char *key)
@@ -174,7 +216,10 @@ static void clean(selftest *t, const char *key)
 
 static bool rows_try(const shown_table *s, const char *key, err *e)
 {
+    const engine_version *v = &s->t->version;
+    int not_for = v->major > 0 && v->major < 7 ? SINCE_7_0 : BEFORE_7_0;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if ((int)rows[i].engines == not_for) continue;
         CLEANUP(arena_clear) arena memory = {0};
         span args[WORDS_MAX];
         size_t count = 0;

@@ -55,6 +55,8 @@ static bool kind_find(selftest *t, err *e)
     if (info_text(info, "valkey_version", &version) || info_text(info, "redis_version", &version)) {
         report_add_fact(t->r, "Engine", "%s", report_shown(t->r, version.at, version.size, 64));
     }
+    err unknown = {0};
+    if (!engine_version_read(info, &t->version, &unknown)) t->version = (engine_version){0};
     report_add_fact(t->r, "Tables", "of %s", knowledge_date());
     return true;
 }

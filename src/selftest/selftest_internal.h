@@ -12,7 +12,8 @@ typedef struct {
     net_loop *loop;
     engine *server; /* NULL: it closed the connection; the next call opens another */
     deployment kind;
-    const char *user; /* "": the target does not say */
+    engine_version version; /* major 0: it does not say */
+    const char *user;       /* "": the target does not say */
     size_t asked, as_said, differ, learned, unclear;
 } selftest;
 

@@ -1,4 +1,4 @@
-/* apply/lua.h: what more than one script for the target begins with. */
+/* engine/lua.h: what more than one script for the target begins with. */
 #pragma once
 
 /* expiry(key): what PEXPIRETIME answers, for redis before 7.0, which has only what is left: PTTL
