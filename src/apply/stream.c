@@ -322,9 +322,10 @@ static bool restore_add(stream *s, const stream_command *c, group *g, err *e)
     bool opened = s->command.arg_count > 3 && s->command.arg_count <= REWRITE_ARGS_MAX &&
                   rdb_payload_open(resp_command_arg(&s->command, c->start, 3), &p, &ignored);
     if (!opened) return command_rewrite(s, c, g, e);
-    if (value_fields_may_expire(p.type))
+    if (value_fields_may_expire(p.type)) {
         return aside_note(s, c, g, first_key(s, c), "unknown",
                           "it brings a hash with expiries of fields, which are not held");
+    }
     if (p.version > s->x->options->target_rdb_version) return restore_recast(s, c, &p, g, e);
     return command_rewrite(s, c, g, e);
 }
