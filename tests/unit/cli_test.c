@@ -529,7 +529,7 @@ static void an_error_says_what_where_and_what_to_do(void **state)
     assert_string_equal(
         text, "error: WRONGPASS\n"
               "  where: migrate run, source 'redis://app@10.0.0.1:6379'\n"
-              "  do:    look at the source, then run the same command again: it continues\n"
+              "  do:    look at the source, then run the same command again\n"
               "error: WRONGPASS\n"
               "  where: handover, source\n"
               "  do:    ask the owner\n"
