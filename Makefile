@@ -57,8 +57,9 @@ fuzz: setup-lint ## every fuzz target for `seconds` (60), or for `executions` in
 matrix: setup-test all engines-all ## whole moves between engines of every version, all pairs
 	@HANDOVER_MATRIX=all $(python) -m pytest -p no:cacheprovider -q --tb=short tests/integration/test_versions.py
 
-soak: setup-test all engines ## moves under load with kills for `seconds`, until something breaks
+soak: setup-test setup-lint all engines ## moves under load with kills for `seconds`, then `executions` (10,000,000) of each parser of a move
 	@$(python) tests/integration/soak.py --seconds $(seconds)
+	@tools/fuzz.sh $(or $(executions),10000000)x resp rdb payload spool journal
 
 big: setup-test all engines ## single values of gigabytes, moved and verified within 64 MiB (args=--scale 0.05)
 	@$(python) tests/integration/big.py $(args)

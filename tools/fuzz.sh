@@ -23,7 +23,7 @@ for name in "$@"; do
     kept=tests/fuzz/corpus/$name
     [ -d "$kept" ] || kept=
     echo "fuzz: $name, $said"
-    "build-asan/tests/fuzz/${name}_fuzz" "$limit" -timeout=10 -rss_limit_mb=1024 -reload=0 \
+    "build-asan/tests/fuzz/${name}_fuzz" "$limit" -timeout=30 -rss_limit_mb=1024 -reload=0 \
         -print_final_stats=1 -artifact_prefix="build-asan/crash/$name-" "build-asan/corpus/$name" $kept \
         2>"build-asan/$name.log" || { tail -n 40 "build-asan/$name.log"; echo "fuzz: $name FAILED" >&2; exit 1; }
     grep -E 'stat::number_of_executed_units|stat::average_exec_per_sec|stat::new_units_added' "build-asan/$name.log" || true
