@@ -238,9 +238,10 @@ static bool leaf_write(buf *out, json_t *value, bool is_time)
         return text_write(out, json_string_value(value), json_string_length(value));
     if (json_is_boolean(value)) return buf_u8(out, SIMPLE << 5 | (json_is_true(value) ? 21 : 20));
     if (json_is_null(value)) return buf_u8(out, SIMPLE << 5 | 22);
-    if (json_is_real(value))
+    if (json_is_real(value)) {
         return (!is_time || head_write(out, TAG, TAG_TIME)) &&
                real_write(out, json_real_value(value));
+    }
     json_int_t number = json_integer_value(value);
     return number < 0 ? head_write(out, NEGATIVE, (uint64_t)(-1 - number))
                       : head_write(out, UNSIGNED, (uint64_t)number);

@@ -37,8 +37,7 @@ static json_t *member_in(json_t *in, const char *name, size_t number, bool is_li
 {
     json_t *found = number ? json_array_get(in, number - 1) : json_object_get(in, name);
     if (found && !json_is_null(found))
-        return is_list ? (json_is_array(found) ? found : NULL)
-                       : (json_is_object(found) ? found : NULL);
+        return (is_list ? json_is_array(found) : json_is_object(found)) ? found : NULL;
     found = is_list ? json_array() : json_object();
     if (!number) return json_object_set_new(in, name, found) == 0 ? found : NULL;
     while (json_array_size(in) < number)

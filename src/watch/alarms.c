@@ -320,13 +320,15 @@ bool put_metric_alarm(watch *w, json_t *call, json_t **ret, watch_fault *f)
     (void)ret; /* there is no answer but that it is done */
     if (!alarm_check(call, f)) return false;
     json_t *old = json_object_get(w->alarms, name);
-    if (!old && json_object_size(w->alarms) >= ALARMS_MAX)
+    if (!old && json_object_size(w->alarms) >= ALARMS_MAX) {
         return watch_fail(f, 400, "LimitExceeded", "The limit of %zu alarms is reached.",
                           ALARMS_MAX);
+    }
     json_t *alarm = json_copy(call);
-    for (size_t i = 0; i < COUNT_OF(lists); i++)
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
         if (!json_object_get(alarm, lists[i]))
             (void)json_object_set_new(alarm, lists[i], json_array());
+    }
     if (!json_object_get(alarm, "ActionsEnabled"))
         (void)json_object_set_new(alarm, "ActionsEnabled", json_true());
     (void)snprintf(arn, sizeof arn, "arn:aws:cloudwatch:%s:%s:alarm:%s", w->region, w->account,

@@ -118,10 +118,11 @@ static bool close_take(reader *r)
     if (!flush(r, 1)) return false;
     if (r->waiting_count == 0) return wrong(r, "a bracket too many");
     r->waiting_count--;
-    char before = r->waiting_count > 0 ? r->waiting[r->waiting_count - 1] : OPEN;
-    if (before != 'm' && before != 'M') return true;
+    if (r->waiting_count == 0) return true;
+    formula_step call = {.what = r->waiting[r->waiting_count - 1]};
+    if (call.what != 'm' && call.what != 'M') return true;
     r->waiting_count--;
-    return step_add(r, (formula_step){.what = before});
+    return step_add(r, call);
 }
 
 static bool sign_take(reader *r, char c)

@@ -69,7 +69,8 @@ void watch_sample(
     history_node *n = history_at(&w->history, group, node);
     int64_t now_ns = clock_ns();
     assert(in->extra_count < COUNT_OF(extras));
-    memcpy(extras, in->extras, in->extra_count * sizeof *extras);
+    for (size_t i = 0; i < in->extra_count; i++)
+        extras[i] = in->extras[i];
     extras[all.extra_count++] = (metrics_extra){
         "seconds", n->before ? (double)(now_ns - n->before_ns) / (double)NS_PER_S : NAN};
     all.extras = extras;

@@ -50,9 +50,10 @@ static bool read_hex(const char *hex, json_t **ret)
     size_t size = strlen(hex) / 2;
     err e = {0};
     assert_true(size <= sizeof bytes);
-    for (size_t i = 0; i < size; i++)
-        bytes[i] =
-            (uint8_t)(hex_digit((uint8_t)hex[2 * i]) * 16 + hex_digit((uint8_t)hex[2 * i + 1]));
+    for (size_t i = 0; i < size; i++) {
+        const uint8_t *pair = (const uint8_t *)hex + 2 * i;
+        bytes[i] = (uint8_t)(hex_digit(pair[0]) * 16 + hex_digit(pair[1]));
+    }
     return cbor_read(span_of(bytes, size), ret, &e);
 }
 
@@ -144,8 +145,8 @@ static void cbor_that_is_broken_or_not_of_the_protocol_is_refused(void **state)
         json_t *value = NULL;
         size_t levels = CBOR_DEPTH_MAX + more;
         for (size_t i = 0; i < levels; i++)
-            memcpy(deep + 2 * i, "81", 2);
-        memcpy(deep + 2 * levels, "00", 3);
+            (void)snprintf(deep + 2 * i, 3, "81");
+        (void)snprintf(deep + 2 * levels, 3, "00");
         assert_int_equal(read_hex(deep, &value), more == 0);
         json_decref(value);
     }

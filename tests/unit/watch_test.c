@@ -361,9 +361,10 @@ static void alarms_are_judged_as_the_tables_of_the_guide_say(void **state)
                                 : c == 'O' ? RULE_OK
                                 : c == 'I' ? RULE_INSUFFICIENT
                                            : before;
-            if (got != wanted)
+            if (got != wanted) {
                 fail_msg("%s, %zu of 3, treatment %zu: %d", rows[i].points, rows[i].needed, k / 2,
                          got);
+            }
         }
     }
 }
@@ -440,76 +441,77 @@ static void an_alarm_follows_its_metric(void **state)
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
+static const struct {
+    const char *operation, *call, *code, *word;
+} wrong_calls[] = {
+    {"PutMetricData", "{}", "NotImplemented", "PutMetricData"},
+    {"ListMetrics", "{\"OwningAccount\":\"1\"}", "NotImplemented", "OwningAccount"},
+    {"ListMetrics", "{\"MetricName\":\"\"}", "ValidationError", "greater than or equal to 1"},
+    {"ListMetrics", "{\"NextToken\":\"x\"}", "InvalidParameterValue", "NextToken"},
+    {"ListMetrics", "{\"Dimensions\":[{}]}", "ValidationError", "Name is required"},
+    {"ListMetrics", "{\"Dimensions\":{}}", "ValidationError", "list"},
+    {"ListMetrics", "{\"Dimensions\":[null]}", "ValidationError", "null"},
+    {"ListMetrics", "[]", "ValidationError", "structure"},
+    {"GetMetricStatistics", "{}", "MissingParameter", "Namespace is required"},
+    {"GetMetricStatistics",
+     "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":\"2026-01-01T00:00:00Z\","
+     "\"EndTime\":\"2026-01-02T00:01:00Z\",\"Period\":60,\"Statistics\":[\"Sum\"]}",
+     "InvalidParameterCombination", "up to 1441 datapoints"},
+    {"GetMetricStatistics",
+     "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":2,\"EndTime\":1,\"Period\":60,"
+     "\"Statistics\":[\"Sum\"]}",
+     "InvalidParameterValue", "must be less than"},
+    {"GetMetricStatistics",
+     "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":61,"
+     "\"Statistics\":[\"Sum\"]}",
+     "InvalidParameterValue", "multiple of 60"},
+    {"GetMetricStatistics",
+     "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":\"0\","
+     "\"Statistics\":[\"Sum\"]}",
+     "ValidationError", "'period' failed to satisfy constraint: Member must have value greater"},
+    {"GetMetricStatistics",
+     "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":60}",
+     "InvalidParameterCombination", "Statistics"},
+    {"GetMetricStatistics",
+     "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":60,"
+     "\"Statistics\":[\"Mean\"]}",
+     "ValidationError", "enum value set: [SampleCount"},
+    {"GetMetricStatistics",
+     "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":\"soon\",\"EndTime\":2,"
+     "\"Period\":60,\"Statistics\":[\"Sum\"]}",
+     "ValidationError", "ISO8601"},
+    {"GetMetricData",
+     "{\"MetricDataQueries\":[{\"Id\":\"e\",\"Expression\":\"m1*2\"}],\"StartTime\":1,"
+     "\"EndTime\":2}",
+     "NotImplemented", "metric math"},
+    {"GetMetricData", "{\"MetricDataQueries\":[{\"Id\":\"1\"}],\"StartTime\":1,\"EndTime\":2}",
+     "ValidationError", "pattern"},
+    {"GetMetricData", "{\"MetricDataQueries\":[{\"Id\":\"a\"}],\"StartTime\":1,\"EndTime\":2}",
+     "ValidationError", "MetricStat is required"},
+    {"GetMetricData",
+     "{\"MetricDataQueries\":[],\"StartTime\":1,\"EndTime\":2,\"NextToken\":\"x\"}",
+     "InvalidNextToken", "token"},
+    {"PutMetricAlarm", "{\"AlarmName\":\"a\"}", "ValidationError", "required"},
+    {"PutMetricAlarm", "{\"AlarmName\":\"a\",\"Metrics\":[]}", "NotImplemented", "Metrics"},
+    {"DescribeAlarms", "{\"MaxRecords\":101}", "ValidationError", "less than or equal to 100"},
+    {"DescribeAlarms", "{\"NextToken\":\"x\"}", "InvalidNextToken", "token"},
+    {"DeleteAlarms", "{\"AlarmNames\":[\"x\"]}", "ResourceNotFound", "x"},
+};
+
 static void wrong_calls_get_the_errors_of_the_service(void **state)
 {
     (void)state;
-    static const struct {
-        const char *operation, *call, *code, *word;
-    } rows[] = {
-        {"PutMetricData", "{}", "NotImplemented", "PutMetricData"},
-        {"ListMetrics", "{\"OwningAccount\":\"1\"}", "NotImplemented", "OwningAccount"},
-        {"ListMetrics", "{\"MetricName\":\"\"}", "ValidationError", "greater than or equal to 1"},
-        {"ListMetrics", "{\"NextToken\":\"x\"}", "InvalidParameterValue", "NextToken"},
-        {"ListMetrics", "{\"Dimensions\":[{}]}", "ValidationError", "Name is required"},
-        {"ListMetrics", "{\"Dimensions\":{}}", "ValidationError", "list"},
-        {"ListMetrics", "{\"Dimensions\":[null]}", "ValidationError", "null"},
-        {"ListMetrics", "[]", "ValidationError", "structure"},
-        {"GetMetricStatistics", "{}", "MissingParameter", "Namespace is required"},
-        {"GetMetricStatistics",
-         "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":\"2026-01-01T00:00:00Z\","
-         "\"EndTime\":\"2026-01-02T00:01:00Z\",\"Period\":60,\"Statistics\":[\"Sum\"]}",
-         "InvalidParameterCombination", "up to 1441 datapoints"},
-        {"GetMetricStatistics",
-         "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":2,\"EndTime\":1,\"Period\":60,"
-         "\"Statistics\":[\"Sum\"]}",
-         "InvalidParameterValue", "must be less than"},
-        {"GetMetricStatistics",
-         "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":61,"
-         "\"Statistics\":[\"Sum\"]}",
-         "InvalidParameterValue", "multiple of 60"},
-        {"GetMetricStatistics",
-         "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":\"0\","
-         "\"Statistics\":[\"Sum\"]}",
-         "ValidationError",
-         "'period' failed to satisfy constraint: Member must have value greater"},
-        {"GetMetricStatistics",
-         "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":60}",
-         "InvalidParameterCombination", "Statistics"},
-        {"GetMetricStatistics",
-         "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":1,\"EndTime\":2,\"Period\":60,"
-         "\"Statistics\":[\"Mean\"]}",
-         "ValidationError", "enum value set: [SampleCount"},
-        {"GetMetricStatistics",
-         "{\"Namespace\":\"a\",\"MetricName\":\"b\",\"StartTime\":\"soon\",\"EndTime\":2,"
-         "\"Period\":60,\"Statistics\":[\"Sum\"]}",
-         "ValidationError", "ISO8601"},
-        {"GetMetricData",
-         "{\"MetricDataQueries\":[{\"Id\":\"e\",\"Expression\":\"m1*2\"}],\"StartTime\":1,"
-         "\"EndTime\":2}",
-         "NotImplemented", "metric math"},
-        {"GetMetricData", "{\"MetricDataQueries\":[{\"Id\":\"1\"}],\"StartTime\":1,\"EndTime\":2}",
-         "ValidationError", "pattern"},
-        {"GetMetricData", "{\"MetricDataQueries\":[{\"Id\":\"a\"}],\"StartTime\":1,\"EndTime\":2}",
-         "ValidationError", "MetricStat is required"},
-        {"GetMetricData",
-         "{\"MetricDataQueries\":[],\"StartTime\":1,\"EndTime\":2,\"NextToken\":\"x\"}",
-         "InvalidNextToken", "token"},
-        {"PutMetricAlarm", "{\"AlarmName\":\"a\"}", "ValidationError", "required"},
-        {"PutMetricAlarm", "{\"AlarmName\":\"a\",\"Metrics\":[]}", "NotImplemented", "Metrics"},
-        {"DescribeAlarms", "{\"MaxRecords\":101}", "ValidationError", "less than or equal to 100"},
-        {"DescribeAlarms", "{\"NextToken\":\"x\"}", "InvalidNextToken", "token"},
-        {"DeleteAlarms", "{\"AlarmNames\":[\"x\"]}", "ResourceNotFound", "x"},
-    };
     json_t *alarms = json_object();
     watch *w = watch_make(alarms);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(wrong_calls); i++) {
         json_error_t why;
         watch_fault f = {0};
         json_t *result = NULL;
-        json_t *call = json_loads(rows[i].call, 0, &why);
+        json_t *call = json_loads(wrong_calls[i].call, 0, &why);
         assert_non_null(call);
-        if (watch_call(w, rows[i].operation, call, &result, &f)) fail_msg("row %zu was done", i);
-        if (strcmp(f.code, rows[i].code) != 0 || !strstr(f.message, rows[i].word))
+        if (watch_call(w, wrong_calls[i].operation, call, &result, &f))
+            fail_msg("row %zu was done", i);
+        if (strcmp(f.code, wrong_calls[i].code) != 0 || !strstr(f.message, wrong_calls[i].word))
             fail_msg("row %zu: %s: %s", i, f.code, f.message);
         json_decref(call);
     }
