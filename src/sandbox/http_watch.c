@@ -213,6 +213,7 @@ static void times_as_text(json_t *root)
             json_t *text = json_string(ms % 1000 ? clock_show_ms(ms).text : clock_show(ms).text);
             if (in_list) (void)json_array_set_new(in, item, text);
             if (!in_list) (void)json_object_iter_set_new(in, place, text);
+            value = text; /* the number is gone */
         }
         index[depth - 1]++;
         if (!in_list) at[depth - 1] = json_object_iter_next(in, place);
@@ -232,12 +233,14 @@ static bool json_write(json_t *value, buf *out)
     return done;
 }
 
-static bool body_write(watch_wire wire, const xml_frame *frame, json_t *result, buf *out)
+bool http_watch_write(
+    watch_wire wire, const char *operation, const char *id, json_t *result, buf *out)
 {
+    xml_frame frame = {.namespace_uri = NAMESPACE_WATCH, .operation = operation, .request_id = id};
     json_t *nothing = json_object();
     bool done = wire == WIRE_JSON   ? json_write(result ? result : nothing, out)
                 : wire == WIRE_CBOR ? cbor_write(result ? result : nothing, out)
-                                    : (times_as_text(result), xml_answer(out, frame, result));
+                                    : (times_as_text(result), xml_answer(out, &frame, result));
     json_decref(nothing);
     return done;
 }
@@ -305,11 +308,9 @@ void http_watch_run(
         if (watch_has_changed(s->watch)) s->dirty = true;
         (void)pthread_mutex_unlock(&s->lock);
     }
-    xml_frame frame = {
-        .namespace_uri = NAMESPACE_WATCH, .operation = q.operation, .request_id = id};
     *ret = (watch_reply){
         .status = 200, .body = buf_of(XML_ANSWER_MAX), .content_type = content_types[wire]};
-    if (done && !body_write(wire, &frame, result, &ret->body)) {
+    if (done && !http_watch_write(wire, q.operation, id, result, &ret->body)) {
         done = false;
         f = (watch_fault){500, "InternalServiceError", "The answer is too large."};
         buf_clear(&ret->body);

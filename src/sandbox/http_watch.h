@@ -26,3 +26,7 @@ void watch_reply_clear(watch_reply *r);
 
 /* "Dimensions.member.1.Name=..." as an object; every value is a text. Pure. */
 bool http_watch_tree(const form *q, json_t **ret, err *e) MUST_CHECK;
+/* The body of an answer; `result` NULL: it has none. Its times become texts where the protocol
+ * wants them so. Pure. False: it is larger than the buffer may be. */
+bool http_watch_write(
+    watch_wire wire, const char *operation, const char *id, json_t *result, buf *out) MUST_CHECK;

@@ -228,6 +228,8 @@ void alarm_evaluate(watch *w, json_t *alarm, int64_t end_ms, int64_t now_ms)
     CLEANUP(buf_clear) buf reason = buf_of(32 * KIB);
     rule_state before = state_of(alarm);
     evaluation v = look(w, alarm, end_ms, &memory);
+    /* What was before the first samples is not known, and is not taken for missing. */
+    if (v.stamps_ms[0] < w->since_ms && !rule_is_sure(&v.r, v.values)) return;
     rule_state state = rule_decide(&v.r, v.values, before);
     bool is_first = json_object_get(alarm, "Unchecked") != NULL;
     (void)json_object_del(alarm, "Unchecked"); /* or was not there */

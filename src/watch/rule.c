@@ -38,6 +38,12 @@ static tally count(const rule *r, const double *values)
     return t;
 }
 
+bool rule_is_sure(const rule *r, const double *values)
+{
+    tally t = count(r, values);
+    return t.there == r->periods || t.breaches >= r->needed;
+}
+
 rule_state rule_decide(const rule *r, const double *values, rule_state before)
 {
     tally t = count(r, values);

@@ -22,5 +22,7 @@ typedef struct {
 } rule;
 
 /* `values`: periods + RULE_RANGE_MORE of them, the newest last; NAN: missing. */
+/* Is it so whatever the missing ones would have been? */
+bool rule_is_sure(const rule *r, const double *values);
 rule_state rule_decide(const rule *r, const double *values, rule_state before);
 bool rule_breaches(const rule *r, double value);

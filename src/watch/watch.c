@@ -88,6 +88,7 @@ void watch_turn(watch *w, int64_t now_ms)
     const char *name = NULL;
     json_t *alarm = NULL;
     w->slot = now_ms / w->minute_ms;
+    if (w->since_ms == 0) w->since_ms = w->slot * w->minute_ms;
     json_object_foreach(w->alarms, name, alarm)
     {
         alarm_evaluate(w, alarm, w->slot * w->minute_ms, now_ms);

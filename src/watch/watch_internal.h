@@ -11,7 +11,8 @@ struct watch {
     char region[64];
     char account[32];
     int64_t minute_ms;
-    int64_t slot; /* of the last samples: now / minute_ms */
+    int64_t slot;     /* of the last samples: now / minute_ms */
+    int64_t since_ms; /* of the first samples; 0: there were none yet */
     json_t *alarms;
     bool changed;
     metrics *metrics;

@@ -165,7 +165,9 @@ def test_an_alarm_goes_off_recovers_and_survives_a_restart(sandbox, watch):
         after = watch.describe_alarms(AlarmNames=["items"])["MetricAlarms"][0]
         for name in ("AlarmArn", "AlarmDescription", "AlarmActions", "AlarmConfigurationUpdatedTimestamp", "Threshold", "Dimensions"):
             assert after[name] == before[name]
-        gets_into(watch, "items", "ALARM")
+        becomes(watch, lambda got: len(got) > 4, "CurrItems", node("till-001"))
+        after = watch.describe_alarms(AlarmNames=["items"])["MetricAlarms"][0]  # it was ALARM all the time
+        assert (after["StateValue"], after["StateTransitionedTimestamp"]) == ("ALARM", before["StateTransitionedTimestamp"])
         own.redis("till").flushall()
         gets_into(watch, "items", "OK")
         own.client().delete_replication_group(ReplicationGroupId="till")

@@ -179,6 +179,28 @@ static void what_cbor_writes_it_reads(void **state)
     buf_clear(&out);
 }
 
+static void times_of_an_answer_are_written_as_each_protocol_has_them(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {
+        [WIRE_QUERY] = "<X><A>0.25</A><B>3.0</B><Timestamp>1970-01-01T00:00:01Z</Timestamp>"
+                       "<Timestamps><member>1970-01-01T00:00:01.500Z</member>"
+                       "<member>1970-01-01T00:00:02Z</member></Timestamps></X>",
+        [WIRE_JSON] = "{\"X\":{\"A\":0.25,\"B\":3.0,\"Timestamp\":1.0,\"Timestamps\":[1.5,2.0]}}",
+        [WIRE_CBOR] = "iTimestamp\xc1\xfb\x3f\xf0"};
+    for (unsigned wire = WIRE_QUERY; wire <= WIRE_CBOR; wire++) {
+        json_t *result = json_pack("{s:{s:f,s:f,s:f,s:[f,f]}}", "X", "A", 0.25, "B", 3.0,
+                                   "Timestamp", 1.0, "Timestamps", 1.5, 2.0);
+        buf out = buf_of(4096);
+        size_t at = 0;
+        assert_true(http_watch_write((watch_wire)wire, "Op", "id", result, &out));
+        if (!span_find(buf_span(&out), span_text(wanted[wire]), &at))
+            fail_msg("%u: %.*s", wire, (int)out.size, (const char *)out.at);
+        json_decref(result);
+        buf_clear(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +208,7 @@ int main(void)
         cmocka_unit_test(cbor_is_read_as_its_rfc_shows),
         cmocka_unit_test(cbor_that_is_broken_or_not_of_the_protocol_is_refused),
         cmocka_unit_test(what_cbor_writes_it_reads),
+        cmocka_unit_test(times_of_an_answer_are_written_as_each_protocol_has_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -412,6 +412,9 @@ static void an_alarm_follows_its_metric(void **state)
     assert_true(watch_has_changed(w));
     assert_false(watch_has_changed(w));
     alarm_is(w, "INSUFFICIENT_DATA", "Unchecked: Initial alarm creation");
+    watch_turn(w, T0 - 4 * MINUTE);
+    watch_turn(w, T0 - MINUTE); /* what was before the first turn is not known */
+    alarm_is(w, "INSUFFICIENT_DATA", "Unchecked: Initial alarm creation");
     watch_turn(w, T0);
     alarm_is(w, "INSUFFICIENT_DATA", "Insufficient Data: 2 datapoints were unknown.");
     feed(w, "cart-001", 1, 5, 0);
@@ -436,6 +439,20 @@ static void an_alarm_follows_its_metric(void **state)
     json_decref(r);
     watch_free(w);
     assert_int_equal(json_object_size(alarms), 1); /* the caller keeps them */
+    json_t *kept = json_deep_copy(alarms);
+    w = watch_make(alarms); /* another run: nothing changes before it is sure */
+    watch_turn(w, T0 + 10 * MINUTE);
+    feed(w, "cart-001", 11, 45, 0);
+    watch_turn(w, T0 + 11 * MINUTE);
+    assert_true(json_equal(alarms, kept));
+    feed(w, "cart-001", 12, 45, 0);
+    watch_turn(w, T0 + 12 * MINUTE);
+    alarm_is(w, "OK",
+             "Threshold Crossed: 2 out of the last 2 datapoints [0.0 (24/11/25 16:11:00), 45.0 "
+             "(24/11/25 16:10:00)] were not greater than the threshold (10.0) (minimum 1 datapoint "
+             "for ALARM -> OK transition).");
+    watch_free(w);
+    json_decref(kept);
     json_decref(alarms);
 }
 
