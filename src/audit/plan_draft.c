@@ -152,14 +152,16 @@ static void node_write(FILE *out, const audit_node *n)
     bool is_known = audit_info_u64(n, "maxmemory", &most);
     const char *node = node_choose(most > used ? most : used);
     (void)fprintf(out, "  node-type: %s   # the source holds ", *node ? node : NODE_FAMILY "large");
-    if (used < MIB)
+    if (used < MIB) {
         (void)fputs("less than 1 MiB", out);
-    else
+    } else {
         (void)fprintf(out, "%" PRIu64 " MiB", used / MIB);
-    if (most > 0)
+    }
+    if (most > 0) {
         (void)fprintf(out, " and may hold %" PRIu64 " MiB", most / MIB);
-    else if (is_known)
+    } else if (is_known) {
         (void)fputs(" and has no limit", out);
+    }
     (void)fputs("; look at its traffic too\n", out);
 }
 
@@ -178,17 +180,17 @@ group_write(FILE *out, const plan_draft *d, const audit_facts *f, const knowledg
                   "  tls: required%s\n",
                   d->has_tls ? ""
                              : "   # the source is used without: 'preferred' while clients change");
-    if (d->user_count == 0 && d->has_password)
+    if (d->user_count == 0 && d->has_password) {
         (void)fputs("  auth-token: env:CACHE_TOKEN   # the source's password, if it fits\n", out);
-    else if (d->user_count == 0)
-        (void)fputs(
-            "# auth-token: env:CACHE_TOKEN   # the source asks for no password, and without "
-            "this line neither does the cache\n",
-            out);
+    } else if (d->user_count == 0) {
+        (void)fputs("  # auth-token: env:CACHE_TOKEN   # the source asks for no password; so the "
+                    "cache does\n",
+                    out);
+    }
     (void)fputs("  snapshot-retention-days: 7\n"
                 "  snapshot-window: 03:00-04:00   # UTC, when little is written\n"
                 "  maintenance-window: sun:05:00-sun:06:00   # UTC\n"
-                "# security-groups: [sg-...]\n",
+                "  # security-groups: [sg-...]\n",
                 out);
 }
 
