@@ -32,6 +32,7 @@ typedef struct {
     bool flush_pass;             /* FLUSHALL, FLUSHDB, SWAPDB are passed on */
     unsigned target_rdb_version; /* of the footers of RESTORE, and what the target knows */
     unsigned source_rdb_version; /* what commands mean in the stream */
+    bool same_version;           /* source and target are of one: they compute alike */
     bool fields_expire;          /* the target knows expiries of hash fields */
     throttle_limits throttle;
     const char *throttle_file; /* while it is there, nothing is written; NULL: none */

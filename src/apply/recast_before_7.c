@@ -272,7 +272,7 @@ bool recast_geo_radius(recast_form *f, err *e)
 {
     span to = {0};
     const char *aside = NULL;
-    if (rdb_is_before_7(f->t->source_rdb_version)) return as_it_is(f, e);
+    if (f->t->same_version) return as_it_is(f, e);
     for (f->at = span_is_nocase(f->args[0], "GEORADIUS") ? 6 : 5; f->at < f->count; f->at++) {
         bool stores = recast_word_is(f, "STORE") || recast_word_is(f, "STOREDIST");
         if (recast_word_is(f, "STOREDIST")) aside = DISTANCES;
@@ -338,6 +338,7 @@ static int geo_word(recast_form *f, geo_search *g)
 bool recast_geo_search_store(recast_form *f, err *e)
 {
     geo_search g = {0};
+    if (f->t->same_version) return as_it_is(f, e); /* 6.2 knows it */
     for (f->at = 3; f->at < f->count; f->at++) {
         bool shape = recast_word_is(f, "BYBOX") || recast_word_is(f, "BYPOLYGON");
         if (shape) return recast_aside(f, f->args[1], "only circles are known there");

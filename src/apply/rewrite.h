@@ -17,6 +17,7 @@ typedef struct {
     bool fields_expire;    /* the target knows expiries of hash fields */
     unsigned target_rdb_version;
     unsigned source_rdb_version; /* of the engine that writes the stream */
+    bool same_version;           /* of both: they compute alike */
 } rewrite_times;
 
 typedef struct {

@@ -208,7 +208,8 @@ static rewrite_times times_now(const stream *s, const stream_command *c)
                            .hold_until_ms = clock_wall_ms() + horizon,
                            .fields_expire = s->x->options->fields_expire,
                            .target_rdb_version = s->x->options->target_rdb_version,
-                           .source_rdb_version = s->x->options->source_rdb_version};
+                           .source_rdb_version = s->x->options->source_rdb_version,
+                           .same_version = s->x->options->same_version};
 }
 
 static bool is_before_7(const stream *s)

@@ -682,6 +682,11 @@ static bool preflight(runner *r, journal_state now, err *e)
             move_enter(&r->m, JOURNAL_CHECKED, "the preflight found nothing against it", e));
 }
 
+static bool versions_are_alike(const engine_version *a, const engine_version *b)
+{
+    return a->product == b->product && a->major == b->major && a->minor == b->minor;
+}
+
 static bool run_link(runner *r, err *e)
 {
     const migrate_options *o = r->m.options;
@@ -706,6 +711,8 @@ static bool run_link(runner *r, err *e)
                       .throttle_file = throttle_file,
                       .target_rdb_version = r->m.target_version.rdb_version,
                       .source_rdb_version = r->m.source_version.rdb_version,
+                      .same_version =
+                          versions_are_alike(&r->m.source_version, &r->m.target_version),
                       .fields_expire = engine_version_expires_fields(&r->m.target_version)};
     if (r->m.source_url.is_file) {
         l.file = &r->m.load.file;

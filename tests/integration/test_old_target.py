@@ -89,7 +89,7 @@ ASIDE = [
 LIBRARY = "#!lua name=shop\nredis.register_function('f', function() end)"
 
 
-@pytest.mark.parametrize("source", ["redis-8.6", "valkey-9.1"])
+@pytest.mark.parametrize("source", ["redis-6.2", "redis-8.6", "valkey-9.1"])
 def test_commands_it_does_not_know_have_their_effect(server, source):
     with moving(server, source) as (pair, move, c):
         for command in BEFORE:
