@@ -8,6 +8,7 @@ import pytest
 
 import reader
 import tool
+from fill import fill as fill_every_type
 from servers import ROOT
 
 GOLDEN = ROOT / "tests" / "golden" / "rdb"
@@ -76,7 +77,7 @@ def test_a_file_is_loaded_whole_and_the_move_ends(server, tmp_path, engine, targ
 
 
 @pytest.mark.parametrize("engine, by", [
-    ("redis-6.0", "redis-7.0"), ("redis-7.0", "redis-7.0"), ("redis-8.6", "redis-8.6"), ("valkey-8.0", "valkey-8.0"),
+    ("redis-2.8", "valkey-8.1"), ("redis-6.0", "redis-7.0"), ("redis-7.0", "redis-7.0"), ("redis-8.6", "redis-8.6"), ("valkey-8.0", "valkey-8.0"),
     ("valkey-9.1", "valkey-9.1"), ("handmade-2.4", "valkey-9.1"), ("handmade-2.8", "redis-7.0"), ("handmade-3.2", "redis-8.6")])
 def test_golden_files_are_loaded_as_the_engine_itself_loads_them(server, engine, by):
     target = server(by)
@@ -91,6 +92,17 @@ def test_golden_files_are_loaded_as_the_engine_itself_loads_them(server, engine,
         assert code == (tool.FINDINGS if set_aside else tool.DONE), move.log()
         found = reader.compare(itself, target)
         assert len(found) <= set_aside, reader.show(found) + move.log()
+
+
+@pytest.mark.parametrize("engine", ["redis-3.2", "redis-5.0", "redis-6.2"])
+def test_a_file_of_an_old_engine_is_loaded_whole(server, tmp_path, engine):
+    source, target = server(engine), server("valkey-8.1")
+    fill_every_type(source, 5_000, expiring_ms=(3_600_000, 7_200_000))
+    with loading(saved(source, tmp_path), target) as move:
+        assert move.start().wait_exit(120) == tool.DONE, move.log()
+    found = reader.compare(source, target, tolerance_ms=2000 * tool.SLOW)
+    assert found == [], reader.show(found)
+    assert target.client().dbsize() > 2_000
 
 
 def test_a_killed_run_goes_on_and_doubles_nothing(server, tmp_path):

@@ -12,7 +12,7 @@ from servers import ROOT, peak_rss_bytes
 import tool
 
 GOLDEN = ROOT / "tests" / "golden" / "rdb"
-ENGINES = ["redis-6.0", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-9.1"]
+ENGINES = ["redis-2.8", "redis-3.2", "redis-5.0", "redis-6.0", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-9.1"]
 HANDMADE = ["handmade-2.4", "handmade-2.8", "handmade-3.2"]  # forms of engines that are packaged no more
 sys.path.insert(0, str(GOLDEN.parent))
 import make_rdb  # noqa: E402
