@@ -75,6 +75,9 @@ static bool text_read(reader *r, const head *h, json_t **ret)
         if (part.major != TEXT || part.open) return bad(r, "a piece of a text is none");
         if (!piece_read(r, part.value)) return false;
     }
+    /* As of JSON, whose reader takes none: what is kept of a call is read again as JSON. */
+    if (r->text.size > 0 && memchr(r->text.at, 0, r->text.size))
+        return bad(r, "a zero byte in a text");
     *ret = json_stringn(r->text.at ? (const char *)r->text.at : "", r->text.size);
     return *ret || bad(r, "a text is not UTF-8");
 }
