@@ -287,12 +287,20 @@ bool node_users_apply(keeper *k, json_t *g, const char *node_id, err *e)
 
 /* --- place and role -------------------------------------------------------------------------- */
 
+/* A new node of a group that serves already: its role, and what goes with it, comes when it is
+ * whole. */
+static bool joins(const json_t *g, const json_t *node)
+{
+    return *text_of(g, "named_primary") && strcmp(text_of(node, "status"), "creating") == 0;
+}
+
 /* Which of the group's own addresses this node listens on besides its own. */
 static void addresses_of(const json_t *g, const json_t *node, bool with_role, char ret[128])
 {
     bool is_reader = json_array_get(json_object_get(g, "nodes"), 0) == node;
     json_t *second = json_array_get(json_object_get(g, "nodes"), 1);
-    if (flag_of(json_array_get(json_object_get(g, "nodes"), 0), "is_primary") && second)
+    if (flag_of(json_array_get(json_object_get(g, "nodes"), 0), "is_primary") && second &&
+        !joins(g, second))
         is_reader = second == node;
     (void)snprintf(ret, 128, "%s%s%s%s%s", text_of(node, "host"),
                    with_role && flag_of(node, "is_primary") ? " " : "",

@@ -261,6 +261,17 @@ def test_replicas_are_added_and_removed(sandbox):
     assert len(sandbox.cluster("scaled")["nodes"]) == 2
 
 
+def test_a_single_node_gets_its_first_replica_which_takes_the_reader_s_address_over(sandbox):
+    api = sandbox.create("single", replicas=0)
+    reader = sandbox.cluster("single")["reader"]["address"]
+    assert sandbox.redis("single", reader).role()[0] == "master"
+    api.increase_replica_count(ReplicationGroupId="single", NewReplicaCount=1, ApplyImmediately=True)
+    sandbox.wait("single")
+    assert [n["status"] for n in sandbox.cluster("single")["nodes"]] == ["available", "available"], sandbox.log()
+    assert sandbox.redis("single").info("replication")["connected_slaves"] == 1
+    assert sandbox.redis("single", reader).role()[0] == "slave"
+
+
 # -- TLS, AUTH, users ----------------------------------------------------------------------------
 
 
