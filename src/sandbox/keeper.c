@@ -378,6 +378,17 @@ static bool waits_for_seed(const json_t *g)
     return t && strcmp(text_of(t, "kind"), "create") == 0 && number_of(t, "step") == 0;
 }
 
+/* What a killed engine was saving is saved again. */
+static bool saves_again(const json_t *g)
+{
+    json_t *t = json_object_get(g, "task");
+    const struct task *row = task_find(text_of(t, "kind"));
+    size_t at = (size_t)number_of(t, "step");
+    if (!row || row->steps[0].run != snapshot_save || at > 1) return false;
+    (void)json_object_set_new(t, "step", json_integer(0));
+    return true;
+}
+
 bool keeper_begin(keeper *k, err *e)
 {
     const char *id = NULL;
@@ -387,10 +398,9 @@ bool keeper_begin(keeper *k, err *e)
     json_object_foreach(state_part(k->s, "groups"), id, g)
     {
         err trouble = {0};
-        const char *status = text_of(g, "status");
-        if (strcmp(status, "create-failed") == 0 || strcmp(status, "deleting") == 0 ||
-            waits_for_seed(g))
-            continue;
+        bool failed = strcmp(text_of(g, "status"), "create-failed") == 0;
+        bool goes = strcmp(text_of(g, "status"), "deleting") == 0;
+        if (failed || (!saves_again(g) && goes) || waits_for_seed(g)) continue;
         if (nodes_start(k, id, g, &trouble) != STEP_DONE)
             log_warn("sandbox: %s: %s", id, trouble.text);
     }

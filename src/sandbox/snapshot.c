@@ -401,7 +401,8 @@ step snapshot_save(keeper *k, const char *id, json_t *g, err *e)
     (void)id;
     if (!node_process_find(k, node)) return failed(k, g, "its node does not run", e);
     if (node_ask(k, node, &memory, &r, e, ENGINE_TEXTS("BGSAVE"))) return STEP_DONE;
-    if (e->kind == ERR_REFUSED) return STEP_MORE; /* another child works: a replica is copied */
+    /* Another child works, as when a replica is copied; or it was started just now. */
+    if (e->kind == ERR_REFUSED || e->kind == ERR_IO) return STEP_MORE;
     return failed(k, g, e->text, e);
 }
 

@@ -83,6 +83,18 @@ def test_a_snapshot_is_made_while_the_group_says_so(sandbox):
         slow.wait("slow")
 
 
+def test_a_last_snapshot_is_made_though_the_sandbox_is_killed_meanwhile():
+    with Sandbox(compress="200") as sandbox:
+        api = sandbox.create("ends", replicas=0)
+        sandbox.redis("ends").set("a", "b")
+        api.delete_replication_group(ReplicationGroupId="ends", FinalSnapshotIdentifier="last")
+        sandbox.kill()
+        sandbox.start()
+        snapshot_is(sandbox, "last")
+        wait_until(lambda: not sandbox.client().describe_replication_groups()["ReplicationGroups"], WAIT_S, sandbox.log)
+        assert sandbox.engines() == []
+
+
 def test_wrong_calls_get_the_faults_of_the_model(sandbox):
     api = sandbox.client()
     refused(lambda: api.create_snapshot(SnapshotName="x"), "InvalidParameterCombination")
