@@ -115,6 +115,14 @@ static bool caller_check(
     return known;
 }
 
+static bool only_reads(const char *operation)
+{
+    static const char *const verbs[] = {"Describe", "List", "Get"};
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (strncmp(operation, verbs[i], strlen(verbs[i])) == 0) return true;
+    return false;
+}
+
 /* A call of the query protocol: form, operation. */
 static bool call_run(sandbox *s,
                      const auth_request *a,
@@ -131,7 +139,9 @@ static bool call_run(sandbox *s,
         return api_fail(error, "MalformedQueryString", "%s", e.text);
     (void)pthread_mutex_lock(&s->lock);
     bool done = api_run(s, service, &q, operation, ret, error);
-    if (done) s->dirty = true;
+    /* What was answered is kept, whatever happens to us then. */
+    if (done && !only_reads(*operation) && !state_save(s, &e))
+        done = api_fail(error, "InternalFailure", "%s", e.text);
     (void)pthread_mutex_unlock(&s->lock);
     return done;
 }

@@ -141,6 +141,13 @@ static bool not_read(watch_fault *f, const char *why)
     return false;
 }
 
+static bool not_kept(watch_fault *f, const err *e)
+{
+    *f = (watch_fault){.status = 500, .code = "InternalServiceError"};
+    (void)snprintf(f->message, sizeof f->message, "%.400s", e->text);
+    return false;
+}
+
 static bool json_read(const auth_request *r, watch_request *ret, watch_fault *f)
 {
     json_error_t why;
@@ -305,7 +312,8 @@ void http_watch_run(
     if (done) {
         (void)pthread_mutex_lock(&s->lock);
         done = watch_call(s->watch, q.operation, q.call, &result, &f);
-        if (watch_has_changed(s->watch)) s->dirty = true;
+        err e = {0};
+        if (watch_has_changed(s->watch) && !state_save(s, &e)) done = not_kept(&f, &e);
         (void)pthread_mutex_unlock(&s->lock);
     }
     *ret = (watch_reply){

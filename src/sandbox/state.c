@@ -148,11 +148,20 @@ bool state_save(sandbox *s, err *e)
     if (!path_in(made, s->workdir, STATE_FILE ".new", e)) return false;
     int fd = open(made, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
     if (fd < 0) return err_sys(e, errno, "write '%s'", made);
-    int bad = json_dumpfd(s->root, fd, JSON_INDENT(1));
-    if (close(fd) != 0 || bad != 0) return err_sys(e, errno, "write '%s'", made);
-    if (rename(made, path) != 0) return err_sys(e, errno, "write '%s'", path);
-    s->dirty = false;
-    return true;
+    errno = 0;
+    bool done = json_dumpfd(s->root, fd, JSON_INDENT(1)) == 0;
+    int why = errno ? errno : EIO;
+    if (close(fd) != 0 && done) { /* a late write error */
+        why = errno;
+        done = false;
+    }
+    if (done && rename(made, path) == 0) {
+        s->dirty = false;
+        return true;
+    }
+    if (done) why = errno;
+    (void)unlink(made); /* the one before stays */
+    return err_sys(e, why, "write '%s'", path);
 }
 
 void state_close(sandbox *s)

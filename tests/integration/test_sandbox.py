@@ -421,6 +421,16 @@ def test_a_killed_sandbox_leaves_no_engine_behind():
         wait_until(lambda: not sandbox.engines(), 5 * SLOW, lambda: f"left: {sandbox.engines()}")
 
 
+def test_what_was_answered_is_kept_by_a_sandbox_that_is_killed_at_once():
+    with Sandbox() as sandbox:
+        for number in range(3):
+            sandbox.client().create_user(UserId=f"u{number}", UserName=f"u{number}", Engine="valkey", AccessString="on ~* +@all",
+                                         NoPasswordRequired=True)
+            sandbox.kill()
+            sandbox.start()
+        assert {"u0", "u1", "u2"} <= {u["UserId"] for u in sandbox.client().describe_users()["Users"]}
+
+
 # -- hostile callers -----------------------------------------------------------------------------
 
 
