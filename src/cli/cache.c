@@ -201,7 +201,7 @@ bool cache_login_again(const struct cli_options *o, const char *text, engine_log
 /* The name that tokens are made for: the id, or what the endpoint's name says. */
 static bool cache_of(const engine_url *u, cache_kept *ret, err *e)
 {
-    if (u->asked) return cache_id(u->asked, ret->cache, e);
+    if (u->asked && cache_is_named(u->asked)) return cache_id(u->asked, ret->cache, e);
     endpoint p = endpoint_read(u->host);
     ret->serverless = p.kind == ENDPOINT_SERVERLESS;
     span name;

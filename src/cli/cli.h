@@ -29,6 +29,8 @@ size_t cli_list(const struct cli_options *o, const char *name, const char *const
 size_t cli_operands(const struct cli_options *o, const char *const **ret);
 /* The password for that side, NULL when there is none. */
 const secret *cli_password(const struct cli_options *o, err_side side);
+/* That of the Sentinels who know the source, NULL when there is none. */
+const secret *cli_sentinel_password(const struct cli_options *o);
 
 /* The whole program: answers the exit code. */
 int cli_main(int argc, char **argv);

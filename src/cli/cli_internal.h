@@ -82,6 +82,10 @@ typedef enum {
     OPTION_LIST
 } option_kind;
 
+/* Behind the values of err_side: the Sentinels that know the source have a password of their own.
+ */
+enum { SECRET_OF_SENTINELS = SIDE_TARGET + 1, SECRET_OWNER_COUNT };
+
 struct option_row {
     const char *name;
     const char *argument; /* how its value is called in the help; NULL for a flag */
@@ -92,13 +96,13 @@ struct option_row {
     const char *choices;  /* "auto|manual" */
     uint64_t min;         /* of a size (bytes), duration (ms), count */
     uint64_t max;
-    err_side side;
+    unsigned side;          /* whose secret or URL it is: an err_side, SECRET_OF_SENTINELS */
     bool command_line_only; /* not in a configuration file */
     bool needed;
     uint64_t in_other_help; /* of these commands: another row names it, for the screen is small */
 };
 
-#define OPTION_ROW_COUNT 103
+#define OPTION_ROW_COUNT 105
 extern const struct option_row cli_option_rows[OPTION_ROW_COUNT];
 
 typedef enum { ORIGIN_NONE, ORIGIN_CONFIG, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE } option_origin;
@@ -117,13 +121,13 @@ struct cli_options {
     struct option_value values[OPTION_ROW_COUNT];
     const char **operands;
     size_t operand_count;
-    secret passwords[3]; /* by err_side */
+    secret passwords[SECRET_OWNER_COUNT];
 };
 
 /* What the environment held; see secrets.c. */
 struct cli_environment {
-    secret urls[3]; /* by err_side */
-    secret passwords[3];
+    secret urls[SECRET_OWNER_COUNT];
+    secret passwords[SECRET_OWNER_COUNT];
 };
 
 /* Words behind the command. The result is cleared with options_clear, also after a failure. */
@@ -178,10 +182,11 @@ bool secrets_refuse_url(const struct option_row *row, err *e);
 struct secret_variable {
     const char *name;
     const char *help;
-    err_side side;
+    unsigned side; /* as that of an option_row */
     bool is_url;
+    bool in_manual; /* and not on the first screen */
 };
-#define SECRET_VARIABLE_COUNT 4
+#define SECRET_VARIABLE_COUNT 5
 extern const struct secret_variable cli_secret_variables[SECRET_VARIABLE_COUNT];
 
 /* --- help, errors ---------------------------------------------------------------------------- */

@@ -98,7 +98,7 @@ void help_overview(FILE *out)
                 out);
     for (size_t i = 0; i < SECRET_VARIABLE_COUNT; i++) {
         const struct secret_variable *v = &cli_secret_variables[i];
-        (void)fprintf(out, "  %-26s %s\n", v->name, v->help);
+        if (!v->in_manual) (void)fprintf(out, "  %-26s %s\n", v->name, v->help);
     }
     (void)fputs("or from files: --source-password-file, --target-password-file, --config.\n"
                 "Sizes take K, M, G or T behind the number, durations ms, s, m, h or d.\n",

@@ -20,9 +20,11 @@
 /* The order is the order of the help. */
 const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"source", "URL", OPTION_URL, FOR(RUN), .side = SIDE_SOURCE,
-     .help = "redis[s]://[user@]host[:port][/db], or file:RDB"},
+     .help = "redis[s]://[user@]host[:port][/db], file:RDB, or "
+             "redis+sentinel://host[,host]/service"},
     {"source", "URL", OPTION_URL, FOR_SOURCE & ~FOR(RUN), .side = SIDE_SOURCE,
-     .help = "redis[s]://[user@]host[:port][/db], unix://PATH"},
+     .help = "redis[s]://[user@]host[:port][/db], unix://PATH, "
+             "redis+sentinel://host[,host]/service"},
     {"target", "URL", OPTION_URL, FOR_SERVERS, .side = SIDE_TARGET,
      .help = "the same form, or elasticache://[user@]ID"},
     {"target", "URL", OPTION_URL, FOR(AUDIT_NETWORK) | FOR(SELFTEST), .side = SIDE_TARGET,
@@ -49,7 +51,7 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
      .help = "the key of it; also --target-key"},
     {"source-key", "FILE", OPTION_FILE, FOR(AUDIT), .help = "the key of it, PEM"},
     {"source-tls-name", "NAME", OPTION_TEXT, FOR_SERVERS,
-     .help = "with rediss: name to check; also --target-tls-name"},
+     .help = "name to check; also --target-tls-name"},
     {"source-tls-name", "NAME", OPTION_TEXT, FOR(AUDIT),
      .help = "the name to check instead of the host"},
     {"target-ca", "FILE", OPTION_FILE, FOR_TARGET | FOR(PROVISION), .in_other_help = FOR_SERVERS,
@@ -61,7 +63,11 @@ const struct option_row cli_option_rows[OPTION_ROW_COUNT] = {
     {"target-tls-name", "NAME", OPTION_TEXT, FOR_TARGET | FOR(PROVISION),
      .in_other_help = FOR_SERVERS, .help = "the name to check instead of the host"},
     {"source-password-file", "FILE", OPTION_FILE, FOR_SOURCE, .side = SIDE_SOURCE,
-     .help = "the source's password, alone in a file"},
+     .help = "the source's; also --sentinel-password-file"},
+    {"sentinel-password-file", "FILE", OPTION_FILE, FOR_SOURCE, .side = SECRET_OF_SENTINELS,
+     .in_other_help = FOR_SOURCE, .help = "of the Sentinels themselves; also --sentinel-user"},
+    {"sentinel-user", "NAME", OPTION_TEXT, FOR_SOURCE, .in_other_help = FOR_SOURCE,
+     .help = "who logs in at the Sentinels; without it the default user"},
     {"target-password-file", "FILE", OPTION_FILE, FOR_TARGET, .side = SIDE_TARGET,
      .help = "the target's password, alone in a file"},
     {"source-askpass", NULL, OPTION_FLAG, FOR_SERVERS, .side = SIDE_SOURCE,
@@ -540,4 +546,10 @@ const secret *cli_password(const struct cli_options *o, err_side side)
 {
     assert(side != SIDE_NONE);
     return o->passwords[side].at ? &o->passwords[side] : NULL;
+}
+
+const secret *cli_sentinel_password(const struct cli_options *o)
+{
+    const secret *password = &o->passwords[SECRET_OF_SENTINELS];
+    return password->at ? password : NULL;
 }

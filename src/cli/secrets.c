@@ -5,10 +5,12 @@
 #include "cli/cli_internal.h"
 
 const struct secret_variable cli_secret_variables[SECRET_VARIABLE_COUNT] = {
-    {"HANDOVER_SOURCE", "the source's URL, with or without a password", SIDE_SOURCE, true},
-    {"HANDOVER_TARGET", "the target's URL, with or without a password", SIDE_TARGET, true},
-    {"HANDOVER_SOURCE_PASSWORD", "the source's password", SIDE_SOURCE, false},
-    {"HANDOVER_TARGET_PASSWORD", "the target's password", SIDE_TARGET, false},
+    {"HANDOVER_SOURCE", "the source's URL, with or without a password", SIDE_SOURCE, true, false},
+    {"HANDOVER_TARGET", "the target's URL, with or without a password", SIDE_TARGET, true, false},
+    {"HANDOVER_SOURCE_PASSWORD", "the source's password", SIDE_SOURCE, false, false},
+    {"HANDOVER_TARGET_PASSWORD", "the target's password", SIDE_TARGET, false, false},
+    {"HANDOVER_SENTINEL_PASSWORD", "of the Sentinels themselves, when they have one",
+     SECRET_OF_SENTINELS, false, true},
 };
 
 /* The value of "NAME=value" when that is the variable. */
@@ -87,7 +89,7 @@ bool secrets_gather(struct cli_options *o, const struct cli_environment *env, er
         secret *password = &o->passwords[row->side];
         if (asks) { /* behind the files, so that it wins */
             if (o->values[i].origin == ORIGIN_NONE) continue;
-            if (!prompt_password(row->side, password, e)) return false;
+            if (!prompt_password((err_side)row->side, password, e)) return false;
             continue;
         }
         span variable = secret_span(&env->passwords[row->side]);

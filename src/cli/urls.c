@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cli/cache.h"
 #include "cli/cli_internal.h"
 #include "engine/endpoint.h"
+#include "engine/sentinel.h"
 #include "journal/journal.h"
 
 /* The parts of TLS that stand beside the URL. */
@@ -52,19 +54,72 @@ static bool kept_get(const struct cli_options *o,
     return done;
 }
 
-/* A cache by its id; AWS is not asked again for one that the move began with. */
+/* What a move began with by that name: nobody is asked again. ret->host stays NULL: it did not. */
 static bool
-cache_read(const struct cli_options *o, const char *name, const char *text, engine_url *ret, err *e)
+known_read(const struct cli_options *o, const char *name, const char *text, engine_url *ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
     const char *asked = NULL;
     const char *url = NULL;
     if (!kept_get(o, name, "asked", &memory, &asked, e) || !kept_get(o, name, "", &memory, &url, e))
         return false;
-    if (!asked || !url || strcmp(asked, text) != 0) return cache_resolve(o, text, ret, e);
+    if (!asked || !url || strcmp(asked, text) != 0) return true;
     if (!engine_url_parse(url, ret, e)) return false;
     ret->asked = mem_text(span_text(text));
     return true;
+}
+
+/* A cache by its id. */
+static bool
+cache_read(const struct cli_options *o, const char *name, const char *text, engine_url *ret, err *e)
+{
+    return known_read(o, name, text, ret, e) && (ret->host || cache_resolve(o, text, ret, e));
+}
+
+/* The primary that the Sentinels name. The login and the files of TLS come along: it is asked too.
+ */
+static bool service_ask(const struct cli_options *o, sentinel_url *u, engine_url *ret, err *e)
+{
+    const secret *password = cli_password(o, SIDE_SOURCE);
+    sentinel_login login = {.user = cli_text(o, "sentinel-user"),
+                            .password = cli_sentinel_password(o)};
+    if (login.user && !login.password) {
+        (void)err_set(e, ERR_USAGE, "--sentinel-user is given without a password of the Sentinels");
+        return err_hint(e,
+                        "give it in HANDOVER_SENTINEL_PASSWORD or with --sentinel-password-file");
+    }
+    if (password) secret_set(&u->server.password, secret_span(password));
+    if (!tls_read(o, "source", &u->server, e)) return false;
+    net_loop *l = net_loop_new();
+    bool found = sentinel_find(l, u, &login, ret, e);
+    net_loop_free(l);
+    for (size_t i = 0; i < ENGINE_TLS_COUNT && found; i++) { /* url_read puts them in again */
+        free(ret->tls_parts[i]);
+        ret->tls_parts[i] = NULL;
+    }
+    return found;
+}
+
+static bool service_read(
+    const struct cli_options *o, const char *name, const char *text, engine_url *ret, err *e)
+{
+    CLEANUP(sentinel_url_clear) sentinel_url u = {0};
+    if (strcmp(name, "source") != 0) {
+        (void)err_set(e, ERR_USAGE, "the %s cannot be named by Sentinels", name);
+        return err_hint(e, "ElastiCache has none: name its endpoint, or elasticache://ID");
+    }
+    if (!sentinel_url_parse(text, &u, e)) return false;
+    char *asked = sentinel_url_show(&u);
+    bool done = known_read(o, name, asked, ret, e);
+    if (done && !ret->host) {
+        done = service_ask(o, &u, ret, e);
+        if (done) ret->asked = mem_text(span_text(asked));
+        char *place = done ? engine_url_place(ret) : NULL;
+        if (done) log_info("the primary of '%s' is '%s', say its Sentinels", u.service, place);
+        free(place);
+    }
+    free(asked);
+    return done;
 }
 
 /* The login as it is asked for now; else, without a password, as the move had it. */
@@ -91,9 +146,11 @@ url_read(const struct cli_options *o, const char *name, err_side side, engine_ur
     const char *text = cli_text(o, name);
     const secret *password = cli_password(o, side);
     engine_url u = {0};
-    bool by_id = text && cache_is_named(text);
-    if (by_id && !cache_read(o, name, text, &u, e)) return err_wrap(e, "--%s", name);
-    if (text && !by_id && !engine_url_parse(text, &u, e)) return err_wrap(e, "--%s", name);
+    bool read = !text                     ? true
+                : cache_is_named(text)    ? cache_read(o, name, text, &u, e)
+                : sentinel_is_named(text) ? service_read(o, name, text, &u, e)
+                                          : engine_url_parse(text, &u, e);
+    if (!read) return err_wrap(e, "--%s", name);
     if (password) secret_set(&u.password, secret_span(password));
     if (tls_read(o, name, &u, e) && login_read(o, name, &u, e)) {
         *ret = u;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cli/cli_internal.h"
+#include "engine/sentinel.h"
 #include "engine/url.h"
 #include "migrate/control.h"
 #include "migrate/status.h"
@@ -79,6 +80,24 @@ static void address(const char *text)
     engine_url_clear(&again);
 }
 
+static void service(const char *text)
+{
+    CLEANUP(sentinel_url_clear) sentinel_url url = {0};
+    CLEANUP(sentinel_url_clear) sentinel_url again = {0};
+    err e = {0};
+    if (!sentinel_url_parse(text, &url, &e)) {
+        assert(e.kind == ERR_USAGE && e.text[0]);
+        return;
+    }
+    char *shown = sentinel_url_show(&url);
+    bool good = sentinel_url_parse(shown, &again, &e);
+    assert(good);
+    assert(strcmp(url.service, again.service) == 0 && url.count == again.count);
+    for (size_t i = 0; i < url.count; i++)
+        assert(strcmp(url.nodes[i].host, again.nodes[i].host) == 0);
+    free(shown);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1 || size > INPUT_MAX) return 0;
@@ -99,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 4:
         address(text);
+        service(text);
         break;
     }
     free(text);

@@ -80,6 +80,7 @@ def version_of(engine):
 
 
 class Server:
+    arguments = ()  # behind its configuration file
     ca = None  # whom to trust; without one there is no TLS
 
     def __init__(self, engine="redis-7.0", password=None, options=None, port=None, directory=None,
@@ -126,7 +127,7 @@ class Server:
         (self.directory / "server.conf").write_text("".join(lines))
         with open(self.directory / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, engine_program(self.engine), "server.conf"], cwd=self.directory,
+                [*self.wrapper, engine_program(self.engine), "server.conf", *self.arguments], cwd=self.directory,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(os.environ, **self.env),
                 start_new_session=True, preexec_fn=die_with_parent)
         end = time.monotonic() + START_DEADLINE_S

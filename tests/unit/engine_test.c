@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/info.h"
 #include "engine/reach.h"
+#include "engine/sentinel.h"
 #include "engine/url.h"
 #include "peer.h"
 
@@ -183,6 +184,131 @@ static void a_wrong_url_is_named_by_its_part_and_never_shows_a_password(void **s
             strstr(e.hint, "secret"))
             fail_msg("'%s': %s", refused_urls[i].text, e.text);
         assert_null(u.host); /* untouched */
+    }
+}
+
+static const struct {
+    const char *text, *shown, *service, *user, *password, *first, *last;
+    unsigned last_port;
+    size_t count;
+    int db;
+    bool tls;
+} services[] = {
+    {"redis+sentinel://h/m", "redis+sentinel://h:26379/m", "m", NULL, NULL, "h", "h", 26379, 1, 0,
+     false},
+    {"valkey+sentinel://a:1,b,10.0.0.7:65535/my.Master-1_x/",
+     "redis+sentinel://a:1,b:26379,"
+     "10.0.0.7:65535/my.Master-1_x",
+     "my.Master-1_x", NULL, NULL, "a", "10.0.0.7", 65535, 3, 0, false},
+    {"rediss+sentinel://app:pw@a,[::1]:2/m/15", "rediss+sentinel://app@a:26379,[::1]:2/m/15", "m",
+     "app", "pw", "a", "::1", 2, 2, 15, true},
+    {"valkeys+sentinel://:p@w/x,y@h/m", "rediss+sentinel://h:26379/m", "m", NULL, "p@w/x,y", "h",
+     "h", 26379, 1, 0, true},
+    {"redis+sentinel://a%40%2F%3Ab@h/m", "redis+sentinel://a%40%2F%3Ab@h:26379/m", "m", "a@/:b",
+     NULL, "h", "h", 26379, 1, 0, false},
+};
+
+static void the_service_reads(size_t row, const char *text, const char *password)
+{
+    CLEANUP(sentinel_url_clear) sentinel_url u = {0};
+    err e = {0};
+    if (!sentinel_url_parse(text, &u, &e)) fail_msg("'%s': %s", text, e.text);
+    assert_true(sentinel_is_named(text));
+    assert_string_equal(u.service, services[row].service);
+    assert_int_equal(u.count, services[row].count);
+    assert_string_equal(u.nodes[0].host, services[row].first);
+    assert_string_equal(u.nodes[u.count - 1].host, services[row].last);
+    assert_int_equal(u.nodes[u.count - 1].port, services[row].last_port);
+    assert_int_equal(u.server.db, services[row].db);
+    assert_int_equal(u.server.tls, services[row].tls);
+    assert_int_equal(u.server.user != NULL, services[row].user != NULL);
+    if (u.server.user) assert_string_equal(u.server.user, services[row].user);
+    assert_int_equal(u.server.password.at != NULL, password != NULL);
+    if (password) assert_true(span_is(secret_span(&u.server.password), password));
+    char *again = sentinel_url_show(&u);
+    assert_string_equal(again, services[row].shown);
+    free(again);
+}
+
+static void every_form_of_a_service_reads_and_as_shown_reads_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(services); i++) {
+        the_service_reads(i, services[i].text, services[i].password);
+        the_service_reads(i, services[i].shown, NULL);
+    }
+    assert_false(sentinel_is_named("redis://h/m"));
+    assert_false(sentinel_is_named("redis+sentinel:/h/m"));
+}
+
+static const struct {
+    const char *text, *says;
+} refused_services[] = {
+    {"redis://h/m", "redis+sentinel://"},
+    {"redis+sentinel://", "no service"},
+    {"redis+sentinel://h", "no service"},
+    {"redis+sentinel://u:secret@h", "no service"},
+    {"redis+sentinel:///m", "Sentinel 1: no host"},
+    {"redis+sentinel://a,/m", "Sentinel 2: no host"},
+    {"redis+sentinel://a,,b/m", "Sentinel 2: no host"},
+    {"redis+sentinel://a:0/m", "Sentinel 1: the port"},
+    {"redis+sentinel://a,b:secret/m", "Sentinel 2: the port"},
+    {"redis+sentinel://[::1/m", "']'"},
+    {"redis+sentinel://[b]/m", "no IPv6 address"},
+    {"redis+sentinel://h/", "the service"},
+    {"redis+sentinel://h//1", "the service"},
+    {"redis+sentinel://h/my master", "the service"},
+    {"redis+sentinel://h/m?secret", "the service"},
+    {"redis+sentinel://h/m/x", "database"},
+    {"redis+sentinel://h/m/1/2", "database"},
+    {"redis+sentinel://h/m/100001", "database"},
+    {"redis+sentinel://u%:secret@h/m", "user"},
+    {"redis+sentinel://u:secret%zz@h/m", "password"},
+    {"redis+sentinel://u:secret/m", "port"},
+};
+
+static void service_is_refused(const char *text, const char *says)
+{
+    sentinel_url u = {0};
+    err e = {0};
+    if (sentinel_url_parse(text, &u, &e)) fail_msg("'%s' was taken", text);
+    assert_int_equal(e.kind, ERR_USAGE);
+    assert_non_null(strstr(e.hint, "redis+sentinel://"));
+    if (!strstr(e.text, says) || strstr(e.text, "secret") || strstr(e.hint, "secret"))
+        fail_msg("'%s': %s", text, e.text);
+    assert_null(u.service); /* untouched */
+}
+
+static void a_wrong_service_is_named_by_its_part_and_never_shows_a_password(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(refused_services); i++)
+        service_is_refused(refused_services[i].text, refused_services[i].says);
+}
+
+static void as_many_sentinels_and_letters_as_the_limits_say_and_no_more(void **state)
+{
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        CLEANUP(buf_clear) buf many = buf_of(4 * KIB);
+        CLEANUP(buf_clear) buf name = buf_of(4 * KIB);
+        CLEANUP(sentinel_url_clear) sentinel_url u = {0};
+        err e = {0};
+        bool fits = buf_text(&many, "redis+sentinel://h") && buf_text(&name, "redis+sentinel://h/");
+        for (size_t i = 1; i < SENTINEL_COUNT_MAX + more; i++)
+            fits = fits && buf_text(&many, ",h");
+        for (size_t i = 0; i < SENTINEL_SERVICE_MAX + more; i++)
+            fits = fits && buf_text(&name, "n");
+        assert_true(fits && buf_text(&many, "/m") && buf_u8(&many, 0) && buf_u8(&name, 0));
+        const char *texts[] = {(const char *)buf_span(&many).at, (const char *)buf_span(&name).at};
+        if (more) {
+            service_is_refused(texts[0], "more than 32 Sentinels");
+            service_is_refused(texts[1], "1 to 128 letters");
+            continue;
+        }
+        assert_true(sentinel_url_parse(texts[0], &u, &e));
+        sentinel_url_clear(&u);
+        assert_true(sentinel_url_parse(texts[1], &u, &e));
     }
 }
 
@@ -604,6 +730,9 @@ int main(void)
         cmocka_unit_test(a_url_as_it_is_shown_parses_to_the_same_without_its_password),
         cmocka_unit_test(a_password_may_hold_any_byte),
         cmocka_unit_test(a_wrong_url_is_named_by_its_part_and_never_shows_a_password),
+        cmocka_unit_test(every_form_of_a_service_reads_and_as_shown_reads_the_same),
+        cmocka_unit_test(a_wrong_service_is_named_by_its_part_and_never_shows_a_password),
+        cmocka_unit_test(as_many_sentinels_and_letters_as_the_limits_say_and_no_more),
         cmocka_unit_test(a_user_with_a_nul_is_refused),
         cmocka_unit_test(a_value_of_info_is_found_by_its_whole_name),
         cmocka_unit_test(a_number_of_info_must_be_one),
