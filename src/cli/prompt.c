@@ -103,7 +103,9 @@ bool prompt_word(const char *question, const char *word, const char *option, err
     size_t size = 0;
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
-        (void)err_set(e, ERR_USAGE, "there is no terminal to ask on: %s", question);
+        (void)err_set(e, ERR_USAGE,
+                      "nothing was done: there is no terminal to ask on. The question: %s",
+                      question);
         return err_hint(e, "give %s, which answers for you", option);
     }
     interrupted = 0;

@@ -310,7 +310,11 @@ static bool answer_fetch(const char *workdir, const json_t *request, json_t **re
             connected ? "the process that runs the move went away"
                       : "no process runs the move in '%s'",
             workdir);
-    return err_hint(e, "start it: handover migrate run --workdir %s", workdir);
+    return err_hint(
+        e,
+        "start it, with the options it had (--switch-hook among them): handover migrate run "
+        "--workdir %s",
+        workdir);
 }
 
 bool control_ask_status(const char *workdir, char **ret_json, err *e)

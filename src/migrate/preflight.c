@@ -1,4 +1,5 @@
 #include "migrate/preflight.h"
+#include "migrate/setting.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -423,20 +424,26 @@ static void setting_plan(facts *f, change_kind kind, const setting_change *c)
     r->settings[r->setting_count++] = (struct preflight_setting){kind, *c};
 }
 
+/* A managed server knows no CONFIG: there the parameter group has it. */
 static void check_eviction(facts *f, const char *id)
 {
     span policy = {0};
     setting_change c = {"maxmemory-policy", SIDE_TARGET, "", "noeviction"};
+    char now[SETTING_SIZE];
+    err no_config = {0};
     if (!info_text(f->target.info, "maxmemory_policy", &policy)) return;
     (void)snprintf(c.old, sizeof c.old, "%.95s", span_show(policy).text);
     if (span_is(policy, "noeviction")) return;
-    if (f->m->options->allow_target_config) {
+    bool can_set = setting_read(f->m->target, c.name, now, &no_config);
+    if (can_set && f->m->options->allow_target_config) {
         setting_plan(f, CHANGE_TARGET_POLICY, &c);
         return;
     }
     refuse(f, id,
-           "set it to noeviction until the cutover (on ElastiCache in the parameter group), or let "
-           "the tool do it with '--allow-target-config'; 'finish' sets it back",
+           can_set ? "set it to noeviction until the cutover, or let the tool do it with "
+                     "'--allow-target-config'; 'finish' sets it back"
+                   : "set it to noeviction until the cutover in the cache's parameter group; the "
+                     "target answers no CONFIG, so '--allow-target-config' cannot",
            "the target may evict on its own account: maxmemory-policy is '%s'", c.old);
 }
 

@@ -576,11 +576,11 @@ static bool settings_change(runner *r, const preflight_result *p, err *e)
         bool at_source = c->side == SIDE_SOURCE;
         setting_argument old = setting_remember(c);
         if (!change_plan_once(&r->m, p->settings[i].kind, old.text, e)) return false;
-        log_info("%s: %s set from '%s' to '%s', with your consent", at_source ? "source" : "target",
-                 c->name, c->old, c->wanted);
         if (!engine_ask(at_source ? r->m.source : r->m.target, &memory, &answer, e, "CONFIG", "SET",
                         c->name, c->wanted))
             return false;
+        log_info("%s: %s set from '%s' to '%s', with your consent", at_source ? "source" : "target",
+                 c->name, c->old, c->wanted);
     }
     return true;
 }

@@ -97,24 +97,35 @@ static json_t *sandbox_tell(sandbox *s, bool running)
                      clusters);
 }
 
+static void address_print(const char *label, json_t *of, json_t *port, const char *name, FILE *out)
+{
+    (void)fprintf(out, "  %-8s  %s:%d  %s\n", label, text_of(of, "address"),
+                  (int)json_integer_value(port), name);
+}
+
 static void clusters_print(json_t *clusters, FILE *out)
 {
+    static const struct {
+        const char *label, *key;
+    } leads[] = {{"endpoint", "primary"}, {"reader", "reader"}};
     size_t at = 0;
     json_t *g = NULL;
     json_array_foreach(clusters, at, g)
     {
-        json_t *p = json_object_get(g, "primary");
         size_t n = 0;
         json_t *node = NULL;
-        (void)fprintf(out, "\n%s  %s %s, %s%s\n  primary  %s:%d  %s\n", text_of(g, "id"),
-                      text_of(g, "engine"), text_of(g, "version"), text_of(g, "status"),
-                      flag_of(g, "tls") ? ", TLS" : "", text_of(p, "address"),
-                      (int)number_of(p, "port"), text_of(p, "name"));
+        (void)fprintf(out, "\n%s  %s %s, %s%s\n", text_of(g, "id"), text_of(g, "engine"),
+                      text_of(g, "version"), text_of(g, "status"),
+                      flag_of(g, "tls") ? ", TLS" : "");
+        for (size_t i = 0; i < COUNT_OF(leads); i++) {
+            json_t *one = json_object_get(g, leads[i].key);
+            address_print(leads[i].label, one, json_object_get(one, "port"), text_of(one, "name"),
+                          out);
+        }
         json_array_foreach(json_object_get(g, "nodes"), n, node)
         {
-            (void)fprintf(out, "  %-8s %s:%d  %s\n", text_of(node, "role"),
-                          text_of(node, "address"), (int)number_of(node, "port"),
-                          text_of(node, "id"));
+            address_print(text_of(node, "role"), node, json_object_get(node, "port"),
+                          text_of(node, "id"), out);
         }
     }
 }

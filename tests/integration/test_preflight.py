@@ -224,6 +224,16 @@ def test_versions_that_are_not_carried_are_refused(server, engines, reason):
         assert reason in names(move.log())
 
 
+def test_a_target_that_knows_no_config_is_not_promised_a_setting(server):
+    source = server("redis-7.0")
+    target = server("valkey-8.0", options={"maxmemory-policy": "volatile-lru", "rename-command": 'CONFIG ""'})
+    with tool.Migration(source, target) as move:
+        move.start("--allow-target-config")
+        assert move.wait_exit(30) in tool.REFUSALS
+        assert "eviction" in names(move.log()) and "parameter group" in move.log() and "set from" not in move.log()
+        assert move.command("abort").returncode == tool.DONE
+
+
 def test_a_source_expiry_in_the_range_of_held_ones_is_refused(pair, migration):
     with pair.source.client() as c:
         c.set("far", "x")
