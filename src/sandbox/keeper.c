@@ -297,7 +297,7 @@ static void changes_turn(keeper *k, const char *id, json_t *g, int64_t now)
     }
 }
 
-/* An engine that ended by itself: the service fails over, or starts it again. */
+/* Engines that ended by themselves are marked. */
 static void ended_turn(keeper *k)
 {
     for (size_t i = k->count; i > 0; i--) {
@@ -310,18 +310,26 @@ static void ended_turn(keeper *k)
         relay_drop(k->relay, node_id);
         *p = k->rows[--k->count];
         json_t *node = group_node_find(k->s, node_id, &id, &g);
-        err e = {0};
-        if (!node || strcmp(text_of(g, "status"), "available") != 0) continue;
+        if (!node || strcmp(text_of(node, "status"), "available") != 0) continue;
+        (void)json_object_set_new(node, "ended", json_true());
         log_warn("sandbox: the engine of %s ended by itself", node_id);
-        bool moves = flag_of(node, "is_primary") && flag_of(g, "auto_failover");
-        if (moves) {
+    }
+}
+
+/* The service fails over, or starts it again, once the group is available. */
+static void replace_turn(keeper *k, const char *id, json_t *g)
+{
+    json_t *node = NULL;
+    err e = {0};
+    for (size_t i = 0; each_node(g, i, &node); i++) {
+        if (!flag_of(node, "ended")) continue;
+        if (flag_of(node, "is_primary") && flag_of(g, "auto_failover")) {
             group_task(k->s, g, "crash", "modifying");
-            continue;
+            return;
         }
-        node_empty(node_id);
-        if (!node_start(k, id, g, node, &e)) {
-            log_warn("sandbox: %s: %s", node_id, e.text);
-        }
+        node_empty(text_of(node, "id"));
+        if (!node_start(k, id, g, node, &e))
+            log_warn("sandbox: %s: %s", text_of(node, "id"), e.text);
     }
 }
 
@@ -340,7 +348,8 @@ void keeper_turn(keeper *k)
         if (json_object_get(g, "task")) {
             task_turn(k, id, g, now);
         } else if (strcmp(text_of(g, "status"), "available") == 0) {
-            changes_turn(k, id, g, now);
+            replace_turn(k, id, g);
+            if (!json_object_get(g, "task")) changes_turn(k, id, g, now);
         }
         if (json_object_get(g, "named_primary") && k->turns % REPLICA_WRITE_TURNS == 0)
             replica_writes_turn(k, g);

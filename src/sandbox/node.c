@@ -60,6 +60,7 @@ bool node_start(keeper *k, const char *group_id, json_t *g, json_t *node, err *e
     const engine_program *program =
         programs_choose(&k->s->programs, text_of(g, "engine"), text_of(g, "version"));
     char folder[PATH_SIZE];
+    (void)json_object_del(node, "ended"); /* or it did not */
     if (!program) {
         (void)err_set(e, ERR_STATE, "no engine here can be %s %s", text_of(g, "engine"),
                       text_of(g, "version"));

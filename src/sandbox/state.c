@@ -103,6 +103,19 @@ static void state_begin(sandbox *s)
     s->dirty = true;
 }
 
+/* What every state has had since the first one, of the right type. */
+static bool is_state(const json_t *root)
+{
+    static const char *const texts[] = {
+        "region", "account",        "access_key_id", "secret_access_key",
+        "hash",   "admin_password", "hidden_prefix"};
+    bool good = json_is_object(root) && json_is_integer(json_object_get(root, "net_second")) &&
+                json_is_integer(json_object_get(root, "net_third"));
+    for (size_t i = 0; i < COUNT_OF(texts) && good; i++)
+        good = json_string_length(json_object_get(root, texts[i])) > 0;
+    return good;
+}
+
 bool state_read(const char *workdir, json_t **ret, err *e)
 {
     char path[PATH_SIZE];
@@ -112,14 +125,20 @@ bool state_read(const char *workdir, json_t **ret, err *e)
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!root && json_error_code(&error) == json_error_cannot_open_file)
         return err_sys(e, errno, "open '%s'", path);
-    if (json_is_object(root)) {
+    if (is_state(root)) {
         *ret = root;
         return true;
     }
+    if (root) {
+        (void)err_set(e, ERR_STATE, "'%s' is not the state of a sandbox: it has no credentials",
+                      path);
+    } else {
+        (void)err_set(e, ERR_STATE, "'%s' is not the state of a sandbox: %s, line %d", path,
+                      error.text, error.line);
+    }
     json_decref(root);
-    (void)err_set(e, ERR_FORMAT, "'%s' is not the state of a sandbox: %s, line %d", path,
-                  error.text, error.line);
-    return err_hint(e, "remove the work directory, or name another with --workdir");
+    return err_hint(e, "put back a copy of it, remove the work directory, or name another with "
+                       "--workdir");
 }
 
 bool state_open(sandbox *s, const char *workdir, err *e)

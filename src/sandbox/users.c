@@ -69,6 +69,13 @@ static bool access_check(api_call *c, const char *access)
         return api_fail(c->e, "InvalidParameterValue", "AccessString is too long.");
     span rest = span_text(access);
     span word;
+    int open = 0; /* selectors: "(+get ~x)", not in each other */
+    for (const char *at = access; *at && open >= 0 && open <= 1; at++)
+        open += (*at == '(') - (*at == ')');
+    if (open != 0) {
+        return api_fail(c->e, "InvalidParameterValue",
+                        "The access string has a parenthesis that is not closed or not opened.");
+    }
     while (span_cut(&rest, ' ', &word)) {
         bool printable = true;
         for (size_t i = 0; i < word.size; i++)

@@ -18,7 +18,7 @@ import redis
 from faults import still_for
 from sandboxes import CLI, Sandbox, refused
 from servers import ROOT, wait_until
-from tool import BIN, SLOW
+from tool import BIN, SLOW, USAGE, handover
 
 TOKEN, NEXT_TOKEN, LAST_TOKEN = "first-token-0123456", "second-token-0123456", "third-token-0123456"
 LOCKED_OUT = "WRONGPASS|Authentication required"
@@ -311,6 +311,8 @@ def test_users_have_the_rights_of_their_access_strings(sandbox):
     api = sandbox.client()
     refused(lambda: api.create_user(UserId="bad", UserName="bad", Engine="redis", AccessString="on >password ~*",
                                     NoPasswordRequired=True), "InvalidParameterValue", ">password")
+    refused(lambda: api.create_user(UserId="bad", UserName="bad", Engine="redis", AccessString="on ~a +get (~x +get", Passwords=[TOKEN]),
+            "InvalidParameterValue", "parenthesis")
     api.create_user(UserId="off-default", UserName="default", Engine="redis", AccessString="off -@all",
                     NoPasswordRequired=True)
     api.create_user(UserId="app", UserName="app", Engine="redis", AccessString="on ~app:* +@all", Passwords=[TOKEN])
@@ -387,6 +389,21 @@ def test_an_engine_that_ends_by_itself_is_failed_over(sandbox):
     assert sandbox.redis("crash").get("kept") == "1"
 
 
+def test_an_engine_that_ends_while_its_group_is_changed_is_failed_over_behind_it():
+    with Sandbox(compress="60") as sandbox:  # slow enough to come in between
+        sandbox.create("mends")
+        with sandbox.redis("mends", single_connection_client=True) as primary:
+            primary.set("kept", "1")
+            assert primary.wait(1, 4000) == 1
+            process = primary.info("server")["process_id"]
+        sandbox.client().modify_replication_group(ReplicationGroupId="mends", SnapshotRetentionLimit=3, ApplyImmediately=True)
+        os.kill(process, signal.SIGKILL)
+        assert sandbox.group("mends")["Status"] == "modifying"
+        wait_until(lambda: sandbox.cluster("mends")["nodes"][1]["role"] == "primary", 20 * SLOW, sandbox.log)
+        sandbox.wait("mends")
+        assert sandbox.redis("mends").get("kept") == "1"
+
+
 # -- a life of its own ---------------------------------------------------------------------------
 
 
@@ -429,6 +446,14 @@ def test_what_was_answered_is_kept_by_a_sandbox_that_is_killed_at_once():
             sandbox.kill()
             sandbox.start()
         assert {"u0", "u1", "u2"} <= {u["UserId"] for u in sandbox.client().describe_users()["Users"]}
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"region": "us-east-1"', '{"secret_access_key": ""}'])
+def test_a_state_that_is_none_is_named_and_left_alone(text, tmp_path):
+    (tmp_path / "sandbox.json").write_text(text)
+    done = handover("sandbox", "up", "--workdir", tmp_path)
+    assert done.returncode == USAGE and "is not the state of a sandbox" in done.stderr, done.stderr
+    assert (tmp_path / "sandbox.json").read_text() == text
 
 
 # -- hostile callers -----------------------------------------------------------------------------
