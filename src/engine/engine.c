@@ -197,10 +197,12 @@ static bool authenticate(engine *s, const engine_options *o, arena *memory, err 
                 (!r || refuse_error(s, r, span_text("AUTH"), e));
     if (done) return true;
     if (o->url->login) return err_hint(e, "%s", o->url->login->advice);
-    if (r && span_find(r->text, span_text("without any password configured"), &(size_t){0}))
+    size_t at = 0;
+    if (r && span_find(r->text, span_text("without any password configured"), &at)) {
         return err_hint(e,
                         "that server asks for no password: give none (unset HANDOVER_%s_PASSWORD)",
                         o->side == SIDE_TARGET ? "TARGET" : "SOURCE");
+    }
     return err_hint(
         e, "check the user and password (environment HANDOVER_%s_PASSWORD or a password file)",
         o->side == SIDE_TARGET ? "TARGET" : "SOURCE");
