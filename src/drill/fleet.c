@@ -23,10 +23,14 @@ static void *commands_watch(void *context)
 
 static bool password_keep(run *x, span password, err *e)
 {
-    (void)snprintf(x->folder, sizeof x->folder, "/tmp/handover-drill-XXXXXX");
-    if (!mkdtemp(x->folder)) {
+    const char *set = secure_getenv("TMPDIR");
+    const char *where = set && set[0] ? set : "/tmp";
+    int size = snprintf(x->folder, sizeof x->folder, "%s/handover-drill-XXXXXX", where);
+    if (size >= (int)sizeof x->folder || !mkdtemp(x->folder)) {
+        int why = size >= (int)sizeof x->folder ? ENAMETOOLONG : errno;
         x->folder[0] = '\0';
-        return err_sys(e, errno, "make a folder in /tmp");
+        (void)err_sys(e, why, "make a folder in '%s'", where);
+        return err_hint(e, "set TMPDIR to a directory that can be written");
     }
     (void)snprintf(x->password_file, sizeof x->password_file, "%s/password", x->folder);
     FILE *f = fopen(x->password_file, "wxe"); /* in a folder that only we may enter */

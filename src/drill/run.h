@@ -18,8 +18,8 @@ typedef struct {
     pthread_t reader; /* of the commands */
     bool has_reader;
     atomic_bool reader_stop;
-    char folder[64]; /* holds the password's file; "" */
-    char password_file[96];
+    char folder[1024]; /* in TMPDIR or /tmp; holds the password's file; "" */
+    char password_file[1024 + 16];
     group_watch group;
     int64_t began_ns; /* when the failover was asked for, or first noticed */
     int64_t moved_ns; /* when the endpoint led to the new primary; 0: not yet */
