@@ -1,7 +1,7 @@
 #!/bin/sh
 # tools/test.sh [PART...]: what `make test` runs. Parts: build unit asan tsan integration fuzz
 # layering; without one, all. Every cmocka test, pytest test and other check counts one. The last line is
-# 'N passed, N failed'. Environment: FUZZ_SECONDS per target (4), PYTEST_ARGS.
+# 'N passed, N failed'. Environment: FUZZ_SECONDS per target (3), PYTEST_ARGS.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/checks.sh
@@ -51,7 +51,7 @@ integration() {
 
 # As many targets at once as there are cores; then each counts by itself.
 fuzz() {
-    seconds=${FUZZ_SECONDS:-4}
+    seconds=${FUZZ_SECONDS:-3}
     names=$(find build-asan/tests/fuzz -maxdepth 1 -name '*_fuzz' -type f | sed 's|.*/||; s/_fuzz$//' | sort)
     [ -n "$names" ] || echo "no fuzz targets"
     # shellcheck disable=SC2086 # one word for each target
