@@ -183,8 +183,8 @@ group_write(FILE *out, const plan_draft *d, const audit_facts *f, const knowledg
     if (d->user_count == 0 && d->has_password) {
         (void)fputs("  auth-token: env:CACHE_TOKEN   # the source's password, if it fits\n", out);
     } else if (d->user_count == 0) {
-        (void)fputs("  # auth-token: env:CACHE_TOKEN   # without it whoever reaches the cache may "
-                    "use it, as at the source\n",
+        (void)fputs("  # auth-token: env:CACHE_TOKEN   # the source asks for no password: without "
+                    "this line whoever reaches the cache may use it\n",
                     out);
     }
     (void)fputs("  snapshot-retention-days: 7\n"
