@@ -182,6 +182,25 @@ def test_the_targets_replica_is_asked_and_what_asks_it_leaves_nothing(pair, migr
     assert not pair.target.client().exists("handover:settle") and not replica.client().exists("handover:settle")
 
 
+def vetoed_undone_and_made_again(pair, migration, writer, is_fenced):
+    """A switch hook refuses, the operator goes back, the writer goes on at the source; then it is switched."""
+    hook = migration.directory / "veto"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    migration.start("--switch-hook", hook)
+    migration.wait_phase("in-sync", "verified")
+    assert migration.command("cutover", "--skip-verify").returncode != tool.DONE
+    assert migration.phase() == "fenced" and is_fenced()
+    assert migration.command("cutover", "--undo").returncode == tool.DONE
+    assert not is_fenced()
+    writer.wait_writes(1000)
+    assert writer.report()["address"] == pair.source.address
+    hook.write_text(writer.hook().read_text())
+    cut_over_when_it_may(migration)
+    writer.wait_moved()
+    assert writer.stop()["wrong"] == [] and writer.check(pair.target) == []
+
+
 @contextlib.contextmanager
 def stopped_replica(pair, server):
     """A replica of the target that stands still: what the link writes never reaches it."""

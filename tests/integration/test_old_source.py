@@ -82,21 +82,7 @@ def test_nobody_writes_behind_the_cutover_and_every_user_is_as_before(pair, migr
 def test_a_miss_gives_the_users_their_rights_back(pair, migration):
     before = users(pair.source)
     with Workload(pair.source, then=pair.target, seed=72) as writer:
-        hook = migration.directory / "veto"
-        hook.write_text("#!/bin/sh\nexit 1\n")
-        hook.chmod(0o755)
-        migration.start("--switch-hook", hook)
-        migration.wait_phase("in-sync", "verified")
-        assert migration.command("cutover", "--skip-verify").returncode != tool.DONE
-        assert migration.phase() == "fenced" and users(pair.source) != before
-        assert migration.command("cutover", "--undo").returncode == tool.DONE
-        assert users(pair.source) == before
-        writer.wait_writes(1000)
-        assert writer.report()["address"] == pair.source.address
-        hook.write_text(writer.hook().read_text())
-        test_cutover.cut_over_when_it_may(migration)
-        writer.wait_moved()
-        assert writer.stop()["wrong"] == [] and writer.check(pair.target) == []
+        test_cutover.vetoed_undone_and_made_again(pair, migration, writer, lambda: users(pair.source) != before)
 
 
 def test_kills_in_the_middle_of_a_cutover_lose_nothing(pair, migration, monkeypatch):

@@ -67,22 +67,13 @@ def test_a_transaction_that_is_open_at_the_cutover_writes_nothing(pair, migratio
 
 
 def test_a_miss_opens_the_source_again(pair, migration):
+    def is_fenced():
+        role = pair.source.info("replication")["role"]
+        assert role in ("master", "slave")
+        return role == "slave"
+
     with Workload(pair.source, then=pair.target, seed=83) as writer:
-        hook = migration.directory / "veto"
-        hook.write_text("#!/bin/sh\nexit 1\n")
-        hook.chmod(0o755)
-        migration.start("--switch-hook", hook)
-        migration.wait_phase("in-sync", "verified")
-        assert migration.command("cutover", "--skip-verify").returncode != tool.DONE
-        assert migration.phase() == "fenced" and pair.source.info("replication")["role"] == "slave"
-        assert migration.command("cutover", "--undo").returncode == tool.DONE
-        assert pair.source.info("replication")["role"] == "master"
-        writer.wait_writes(1000)
-        assert writer.report()["address"] == pair.source.address
-        hook.write_text(writer.hook().read_text())
-        test_cutover.cut_over_when_it_may(migration)
-        writer.wait_moved()
-        assert writer.stop()["wrong"] == [] and writer.check(pair.target) == []
+        test_cutover.vetoed_undone_and_made_again(pair, migration, writer, is_fenced)
 
 
 def test_kills_in_the_middle_of_a_cutover_lose_nothing(pair, migration, monkeypatch):

@@ -40,7 +40,8 @@ alarm = {"AlarmName": "from-python", "Namespace": SPACE, "MetricName": "CurrItem
          "EvaluationPeriods": 1, "Threshold": 0.5, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
 watch.put_metric_alarm(**alarm)
 watch.get_waiter("alarm_exists").wait(AlarmNames=["from-python"])
-while True:
+end = time.monotonic() + 30  # boto3 waits for an alarm to exist, not for its state
+while time.monotonic() < end:
     found = watch.describe_alarms(AlarmNames=["from-python"])["MetricAlarms"][0]
     told["alarm"] = [found["StateValue"], found["Threshold"], found["Period"], found["ActionsEnabled"],
                      isinstance(found["StateUpdatedTimestamp"], datetime.datetime)]
