@@ -103,25 +103,6 @@ static bool mark_read(span info, mark *ret, err *e)
             err_set(e, ERR_FORMAT, "INFO of the source does not count its changes"));
 }
 
-/* The fence is a replica that takes no writes. */
-static bool unpaused_check(move *m, err *e)
-{
-    CLEANUP(arena_clear) arena memory = {0};
-    span value = {0};
-    if (!engine_config(m->source, &memory, "slave-read-only", &value, e))
-        return err_hint(e, "before 6.0 writes are fenced with REPLICAOF, which needs to know it");
-    if (span_is(value, "yes")) return true;
-    err_set(e, ERR_STATE, "slave-read-only of the source is '%s': nothing would refuse writes",
-            span_show(value).text);
-    err_blame(e, SIDE_SOURCE);
-    return err_hint(e, "set it there: CONFIG SET slave-read-only yes");
-}
-
-static bool unpaused_plan(move *m, err *e)
-{
-    return change_plan_once(m, CHANGE_FENCE, NULL, e);
-}
-
 static bool channel_open(move *m, engine **ret, err *e)
 {
     CLEANUP(arena_clear) arena memory = {0};
@@ -136,6 +117,31 @@ static bool channel_open(move *m, engine **ret, err *e)
     engine_free(*ret);
     *ret = NULL;
     return false;
+}
+
+/* The fence is a replica that takes no writes; MONITOR is tried, for a moment. */
+static bool unpaused_check(move *m, err *e)
+{
+    CLEANUP(arena_clear) arena memory = {0};
+    span value = {0};
+    engine *channel = NULL;
+    if (!engine_config(m->source, &memory, "slave-read-only", &value, e))
+        return err_hint(e, "before 6.0 writes are fenced with REPLICAOF, which needs to know it");
+    if (span_is(value, "yes")) {
+        bool opened = channel_open(m, &channel, e);
+        engine_free(channel);
+        return opened || err_hint(e, "before 6.0 the fence needs MONITOR under its own name: take "
+                                     "'rename-command MONITOR' out of its configuration");
+    }
+    err_set(e, ERR_STATE, "slave-read-only of the source is '%s': nothing would refuse writes",
+            span_show(value).text);
+    err_blame(e, SIDE_SOURCE);
+    return err_hint(e, "set it there: CONFIG SET slave-read-only yes");
+}
+
+static bool unpaused_plan(move *m, err *e)
+{
+    return change_plan_once(m, CHANGE_FENCE, NULL, e);
 }
 
 /* The offset is read behind EXEC, which is in the stream as well, and when nobody is left. */

@@ -88,3 +88,10 @@ def test_a_source_whose_replicas_take_writes_is_told_before(pair, migration):
         c.config_set("slave-read-only", "no")
     done = migration.dry_run()
     assert done.returncode == tool.SOURCE and "source-hold" in done.stderr and "CONFIG SET slave-read-only yes" in done.stderr, done.stderr
+
+
+def test_a_source_that_hides_monitor_is_told_before(server):
+    source = server("redis-5.0", options={"rename-command": 'MONITOR ""'})
+    with tool.Migration(source, server("valkey-8.1")) as move:
+        done = move.dry_run()
+        assert done.returncode == tool.SOURCE and "source-hold" in done.stderr and "rename-command MONITOR" in done.stderr, done.stderr
